@@ -1,0 +1,1 @@
+"""The HTTP doors: each parses, calls one service method, renders."""

@@ -1,0 +1,1 @@
+"""Door 4: files by signed upload, with tags."""

@@ -1,0 +1,1 @@
+"""HTTP mechanics that every door shares; ignorant of nouns."""

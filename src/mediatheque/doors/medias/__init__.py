@@ -1,0 +1,1 @@
+"""Door 3: medias as JSON:API resources."""

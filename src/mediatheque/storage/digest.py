@@ -1,0 +1,40 @@
+"""Checksums that are computed while bytes pass by."""
+
+import base64
+
+from awscrt import checksums
+from blake3 import blake3
+
+
+def encode_crc64nvme(value: int) -> str:
+    """Write a CRC64NVME as S3 does: base64 of its 8 big-endian bytes."""
+    return base64.b64encode(value.to_bytes(8, "big")).decode()
+
+
+class Digest:
+    """Size, CRC64NVME and BLAKE3 of everything that was fed to it.
+
+    CRC64NVME travels with the bytes and is verified by stores; BLAKE3 is the content's identity.
+    Both release the interpreter lock, so feed from a thread.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._crc = 0
+        self._blake3 = blake3()
+
+    def update(self, piece: bytes | memoryview) -> None:
+        """Feed the next bytes."""
+        self._crc = checksums.crc64nvme(piece, self._crc)
+        self._blake3.update(piece)
+        self.size += len(piece)
+
+    @property
+    def crc64nvme(self) -> str:
+        """CRC64NVME of all bytes so far, base64 as S3 writes it."""
+        return encode_crc64nvme(self._crc)
+
+    @property
+    def blake3(self) -> str:
+        """BLAKE3 of all bytes so far, 64 hexadecimal digits."""
+        return self._blake3.hexdigest()

@@ -1,0 +1,33 @@
+"""How object keys are laid out. Every key of ours is made here.
+
+``originals/<id>/<safe name>`` holds a finished media, ``staging/<id>/<attempt>`` the bytes of an
+upload that nobody has confirmed yet.
+"""
+
+import re
+from uuid import UUID
+
+ORIGINALS = "originals/"
+STAGING = "staging/"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def safe_name(name: str) -> str:
+    """Reduce a client's file name to what every file system and store takes.
+
+    Letters, digits, dot, dash and underscore, at most 100 characters, no leading dot; what
+    matters of the name for people is kept in the catalog, untouched.
+    """
+    cleaned = _UNSAFE.sub("_", name).lstrip(".")[-100:].lstrip(".")
+    return cleaned or "media"
+
+
+def original(media_id: UUID, name: str) -> str:
+    """Key of a finished media."""
+    return f"{ORIGINALS}{media_id}/{safe_name(name)}"
+
+
+def staging(upload_id: UUID, attempt: str) -> str:
+    """Key under which one attempt to send an upload's bytes waits for its confirmation."""
+    return f"{STAGING}{upload_id}/{attempt}"
