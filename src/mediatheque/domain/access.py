@@ -15,6 +15,6 @@ LOCAL_OPERATOR = Principal(name="local", role="operator")
 """The caller while authentication is off, which is only possible on a loopback address."""
 
 
-def may_see_everything(principal: Principal) -> bool:
-    """Tell whether queries for this caller span all owners. Operators see everything."""
-    return principal.role == "operator"
+def owner_scope(principal: Principal) -> str | None:
+    """Return whose rows this caller may see; None means everybody's. Operators see everything."""
+    return None if principal.role == "operator" else principal.name

@@ -7,6 +7,8 @@ upload that nobody has confirmed yet.
 import re
 from uuid import UUID
 
+from mediatheque.domain.ids import parse_id
+
 ORIGINALS = "originals/"
 STAGING = "staging/"
 
@@ -31,3 +33,14 @@ def original(media_id: UUID, name: str) -> str:
 def staging(upload_id: UUID, attempt: str) -> str:
     """Key under which one attempt to send an upload's bytes waits for its confirmation."""
     return f"{STAGING}{upload_id}/{attempt}"
+
+
+def owner(key: str) -> UUID | None:
+    """Return the id of the media or upload that a key of ours belongs to; None for a foreign key.
+
+    The bucket may hold other people's objects; they are none of our business.
+    """
+    parts = key.split("/")
+    if len(parts) != 3 or parts[0] + "/" not in {ORIGINALS, STAGING}:
+        return None
+    return parse_id(parts[1])

@@ -1,0 +1,144 @@
+"""The web application: mounts every door on one Litestar application."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import litestar_offline_docs
+from litestar import Litestar, Request
+from litestar.config.cors import CORSConfig
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.static_files import create_static_files_router
+
+from mediatheque import __version__
+from mediatheque.config import Settings, read_settings
+from mediatheque.doors import health
+from mediatheque.doors.files import errors as files_errors
+from mediatheque.doors.files import routes as files
+from mediatheque.doors.http.observe import Observe
+from mediatheque.doors.http.origins import OriginGuard
+from mediatheque.doors.http.problems import Door, error_handler, find_door
+from mediatheque.doors.medias import errors as medias_errors
+from mediatheque.doors.medias import routes as medias
+from mediatheque.runtime import Runtime, open_runtime
+from mediatheque.telemetry.logs import configure_logs
+from mediatheque.telemetry.metrics import record_request
+
+DOORS: tuple[Door, ...] = (medias_errors.DOOR, files_errors.DOOR, health.DOOR)
+
+_PARENT_CHECK_SECONDS = 0.5
+_DOCS_ASSETS = "/docs/assets"
+
+
+def create_app() -> Observe:
+    """Return the application of one web process, with the settings of its environment."""
+    settings = read_settings(os.environ)
+    configure_logs(settings.log_format, settings.log_level)
+    return build_app(open_runtime(settings))
+
+
+def build_app(runtime: Runtime) -> Observe:
+    """Return the application that serves ``runtime``; it closes it when it stops."""
+    settings = runtime.settings
+    guard = OriginGuard(settings.cors_origins, settings.public_url)
+
+    def check_origin(request: Request[Any, Any, Any]) -> None:
+        headers = request.headers
+        guard.check(request.method, headers.get("host", ""), headers.get("origin"))
+
+    application = Litestar(
+        route_handlers=[
+            medias.router,
+            medias.prefixed_router,
+            files.router,
+            health.router,
+            _docs_assets(),
+        ],
+        dependencies={
+            "services": Provide(lambda: runtime.services, sync_to_thread=False),
+            "settings": Provide(lambda: settings, sync_to_thread=False),
+        },
+        before_request=check_origin,
+        exception_handlers={Exception: error_handler(DOORS)},
+        lifespan=[lambda _: _background(runtime)],
+        cors_config=_cors(settings),
+        openapi_config=_openapi(),
+        # Every body is read in pieces under the limits of doors.http.bodies.
+        request_max_body_size=None,
+        # Errors are logged by their handler, requests by Observe.
+        logging_config=None,
+    )
+    return Observe(application, record=_record)
+
+
+def _record(method: str, path: str, status: int, seconds: float) -> None:
+    record_request(find_door(DOORS, path).name, method, status, seconds)
+
+
+@contextlib.asynccontextmanager
+async def _background(runtime: Runtime) -> AsyncIterator[None]:
+    """Run what goes on beside requests, and close the runtime at the end."""
+    tasks = [
+        asyncio.create_task(runtime.janitor.run_forever(runtime.settings.janitor_interval)),
+        asyncio.create_task(_end_with_parent()),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await runtime.close()
+
+
+async def _end_with_parent() -> None:
+    """End this process at once when the one that started it was killed.
+
+    It would keep the port and serve without its database otherwise. Ending like a crash is safe:
+    nothing is acknowledged before it is durable.
+    """
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody of it
+        await asyncio.sleep(_PARENT_CHECK_SECONDS)
+    os._exit(1)
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    if not settings.cors_origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(settings.cors_origins),
+        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=["ETag", "Content-Range", "Content-Disposition", "X-Request-Id"],
+        max_age=600,
+    )
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Mediatheque",
+        version=__version__,
+        description="Receives media, keeps it safely in any object store, and gives it back.",
+        path="/docs",
+        render_plugins=[
+            SwaggerRenderPlugin(
+                path="/",
+                favicon='<link rel="icon" href="data:,">',
+                js_url=f"{_DOCS_ASSETS}/swagger-ui-bundle.js",
+                css_url=f"{_DOCS_ASSETS}/swagger-ui.css",
+                standalone_preset_js_url=f"{_DOCS_ASSETS}/swagger-ui-standalone-preset.js",
+            ),
+        ],
+    )
+
+
+def _docs_assets() -> Any:
+    """Serve the assets of /docs from the installation, so that it works offline."""
+    folder = Path(litestar_offline_docs.__file__).parent / "static"
+    return create_static_files_router(_DOCS_ASSETS, directories=[folder], include_in_schema=False)

@@ -1,0 +1,113 @@
+"""The connection to PostgreSQL."""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from mediatheque.domain.errors import InvalidError, UnavailableError
+
+Transaction = AsyncConnection
+"""What query modules take: a connection inside a transaction, or one that only reads."""
+
+_CONNECT_SECONDS = 10
+_POOL_SECONDS = 30
+_OLDEST_SERVER = 140_000
+
+
+def driver_url(url: str) -> str:
+    """Return ``url`` as SQLAlchemy wants it for asyncpg. Raises InvalidError when it is none."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidError("MEDIATHEQUE_DATABASE_URL is not a database URL.") from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise InvalidError("MEDIATHEQUE_DATABASE_URL must name a PostgreSQL: postgresql://…")
+    return parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+class Database:
+    """A pool of connections. Transactions are short and never span other I/O."""
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            driver_url(url),
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=_POOL_SECONDS,
+            connect_args={"timeout": _CONNECT_SECONDS},
+        )
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextlib.asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """Run a transaction: committed at the end, rolled back when the block raises.
+
+        Raises UnavailableError when the database does not answer.
+        """
+        with _translated():
+            async with self._engine.begin() as transaction:
+                yield transaction
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Offer a connection on which each statement stands alone: one round trip, no BEGIN.
+
+        Raises UnavailableError when the database does not answer.
+        """
+        with _translated():
+            async with self._reading.connect() as connection:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def exclusive(self, key: int) -> AsyncIterator[bool]:
+        """Hold the lock of this number among all processes on this database; False when taken.
+
+        The lock ends with the block, or with the connection when the process dies.
+        """
+        async with self.read() as connection:
+            acquired = await connection.scalar(
+                text("SELECT pg_try_advisory_lock(:key)"), {"key": key}
+            )
+            try:
+                yield bool(acquired)
+            finally:
+                if acquired:
+                    await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
+    async def check(self) -> None:
+        """Raise UnavailableError unless a PostgreSQL that is new enough answers."""
+        async with self.read() as connection:
+            version = await connection.scalar(text("SHOW server_version_num"))
+        if int(version) < _OLDEST_SERVER:
+            raise UnavailableError("The database is too old. PostgreSQL 14 or newer is needed.")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (InterfaceError, OperationalError, PoolTimeoutError, OSError, TimeoutError) as error:
+        raise _unavailable() from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_connection_failure(error):
+            raise _unavailable() from error
+        raise
+
+
+def _is_connection_failure(error: DBAPIError) -> bool:
+    # SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown, restart), 28 (credentials).
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state.startswith(("08", "53", "57P", "28", "3D"))
+
+
+def _unavailable() -> UnavailableError:
+    return UnavailableError("The database does not answer. Nothing was changed; try again.")

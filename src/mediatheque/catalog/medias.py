@@ -1,0 +1,150 @@
+"""Rows of medias."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Uuid,
+    any_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.exc import IntegrityError
+
+from mediatheque.catalog import listing as pages
+from mediatheque.catalog.database import Transaction
+from mediatheque.catalog.tables import medias
+from mediatheque.domain.errors import ExistsError
+from mediatheque.domain.media import Media
+from mediatheque.domain.paging import Filter, Listing
+
+_UUIDS = ARRAY(Uuid)
+
+
+async def add(transaction: Transaction, media: Media) -> None:
+    """Insert a media.
+
+    Raises ExistsError when its id or its address is taken; the transaction is void then.
+    """
+    values = asdict(media) | {"tags": list(media.tags)}
+    try:
+        await transaction.execute(insert(medias).values(values))
+    except IntegrityError as error:
+        raise ExistsError(
+            f"Resource {media.resource} with key {media.key} already exists"
+        ) from error
+
+
+async def find(transaction: Transaction, media_id: UUID, *, owner: str | None) -> Media | None:
+    """Return a media by its id, if ``owner`` (None: anybody) may see it."""
+    query = select(medias).where(medias.c.id == media_id, _owned(owner))
+    return _one(await transaction.execute(query))
+
+
+async def find_address(
+    transaction: Transaction, resource: str, key: str, *, owner: str | None
+) -> Media | None:
+    """Return a media by its address."""
+    query = select(medias).where(medias.c.resource == resource, medias.c.key == key, _owned(owner))
+    return _one(await transaction.execute(query))
+
+
+async def page(transaction: Transaction, listing: Listing, *, owner: str | None) -> list[Media]:
+    """Return one page of medias."""
+    rows = await transaction.execute(pages.page(medias, listing, _owned(owner)))
+    return [_media(row) for row in rows]
+
+
+async def count(transaction: Transaction, filters: tuple[Filter, ...], *, owner: str | None) -> int:
+    """Return how many medias pass the filters, exactly."""
+    where = pages.conditions(medias, filters)
+    query = select(func.count()).select_from(medias).where(*where, _owned(owner))
+    return int(await transaction.scalar(query) or 0)
+
+
+async def originals(
+    transaction: Transaction,
+    listing: Listing,
+    *,
+    name_part: str,
+    tags: Sequence[str],
+    owner: str | None,
+) -> tuple[list[Media], int]:
+    """Return one page of originals and how many there are in all.
+
+    ``name_part`` is looked for anywhere in the file name, in any case; every one of ``tags`` must
+    be on the media.
+    """
+    where = [medias.c.key == "", _owned(owner)]
+    if name_part:
+        where.append(medias.c.filename.icontains(name_part, autoescape=True))
+    if tags:
+        where.append(medias.c.tags.contains(array(tags)))
+    rows = await transaction.execute(pages.page(medias, listing, *where))
+    total = await transaction.scalar(select(func.count()).select_from(medias).where(*where))
+    return [_media(row) for row in rows], int(total or 0)
+
+
+async def remove_resource(
+    transaction: Transaction, media_id: UUID, *, owner: str | None
+) -> list[str]:
+    """Delete an original and everything derived from it; return the keys of their objects."""
+    resource = select(medias.c.resource).where(
+        medias.c.id == media_id, medias.c.key == "", _owned(owner)
+    )
+    query = (
+        delete(medias)
+        .where(medias.c.resource == resource.scalar_subquery(), _owned(owner))
+        .returning(medias.c.object_key)
+    )
+    return list(await transaction.scalars(query))
+
+
+async def lock_tags(
+    transaction: Transaction, media_id: UUID, *, owner: str | None
+) -> tuple[str, ...] | None:
+    """Return an original's tags and keep others from changing it until the transaction ends."""
+    query = (
+        select(medias.c.tags)
+        .where(medias.c.id == media_id, medias.c.key == "", _owned(owner))
+        .with_for_update()
+    )
+    tags = await transaction.scalar(query)
+    return None if tags is None else tuple(tags)
+
+
+async def set_tags(transaction: Transaction, media_id: UUID, tags: Sequence[str]) -> None:
+    """Replace the tags of a media."""
+    await transaction.execute(
+        update(medias).where(medias.c.id == media_id).values(tags=list(tags), updated_at=func.now())
+    )
+
+
+async def object_keys(transaction: Transaction, ids: Sequence[UUID]) -> set[str]:
+    """Return the keys of the objects that these medias refer to."""
+    query = select(medias.c.object_key).where(medias.c.id == any_(literal(list(ids), _UUIDS)))
+    return set(await transaction.scalars(query))
+
+
+def _owned(owner: str | None) -> ColumnElement[bool]:
+    return true() if owner is None else medias.c.created_by == owner
+
+
+def _one(rows: Any) -> Media | None:
+    row = rows.one_or_none()
+    return None if row is None else _media(row)
+
+
+def _media(row: Row[Any]) -> Media:
+    values = row._mapping  # noqa: SLF001 - the documented name of a row's mapping
+    return Media(**{**values, "tags": tuple(values["tags"])})

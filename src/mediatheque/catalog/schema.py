@@ -1,0 +1,63 @@
+"""Bringing a database to the schema that this version needs."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from mediatheque.catalog.database import Database, driver_url
+from mediatheque.domain.errors import UnavailableError
+
+_LOCK = 0x4D54515F5343484D  # "MTQ_SCHM": one migrates, others wait
+
+
+def alembic_config() -> Config:
+    """Return Alembic's configuration: only where the migrations are."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+async def migrate(url: str) -> None:
+    """Apply the missing migrations, one process at a time.
+
+    Raises UnavailableError when the database does not answer, or its schema is newer than this
+    version knows.
+    """
+    database = Database(url, connections=1)
+    try:
+        await database.check()
+    finally:
+        await database.close()
+    engine = create_async_engine(driver_url(url), poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+            await connection.commit()
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+            await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+    except DBAPIError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise UnavailableError(f"The database refused the schema: {reason}") from error
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = alembic_config()
+    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in known:
+        raise UnavailableError(
+            f"The database has schema {current}, which is newer than this version of Mediatheque "
+            "knows. Install the version that made it, or a newer one."
+        )
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,84 @@
+"""The tables, as the newest migration leaves them."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+
+
+def _times() -> tuple[Column[object], Column[object]]:
+    return (
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+        Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    )
+
+
+medias = Table(
+    "medias",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("resource", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mime_type", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_role", Text, nullable=False),
+    Column("public", Boolean, nullable=False, server_default=text("false")),
+    Column("project_id", Text),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("meta", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("crc64nvme", Text),
+    Column("blake3", Text),
+    Column("object_key", Text, nullable=False),
+    *_times(),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("created_by", Text, nullable=False),
+    Column("created_role", Text, nullable=False),
+    Column("staged_key", Text),
+    Column("crc64nvme", Text),
+    Column("blake3", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Index("uploads_expires_at", "expires_at"),
+)
+
+Index("medias_resource_key", medias.c.resource, medias.c.key, unique=True)
+# Every field that a list can be filtered or sorted by is followed by id, the tie-breaker, so that
+# any page of any declared filter is one index scan.
+for _name in (
+    "key",
+    "filename",
+    "size",
+    "mime_type",
+    "created_by",
+    "created_role",
+    "public",
+    "created_at",
+    "updated_at",
+    "project_id",
+):
+    Index(f"medias_{_name}", medias.c[_name], medias.c.id)
+# Originals, newest first: what door 4 lists and counts.
+Index("medias_originals", medias.c.created_at, medias.c.id, postgresql_where=text("key = ''"))
+Index("medias_tags", medias.c.tags, postgresql_using="gin")

@@ -1,0 +1,65 @@
+"""The data directory as commands use it: made, held, and with the embedded database running.
+
+Imports little: ``serve`` keeps what it imports in memory for as long as the service runs.
+"""
+
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mediatheque.catalog.embedded import EmbeddedPostgres
+from mediatheque.cli.exits import Exit
+from mediatheque.config import Settings
+from mediatheque.domain.errors import MediathequeError
+
+
+def make_data_dir(data_dir: Path) -> None:
+    """Make sure that the data directory can be written; exit with a sentence when it cannot."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = data_dir / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        sys.exit(
+            Exit.DATA_DIR.because(
+                f"The data directory {data_dir} cannot be written: {error.strerror}. Set "
+                "MEDIATHEQUE_DATA_DIR to a folder of yours."
+            )
+        )
+
+
+@contextlib.contextmanager
+def only_service(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory; exit with a sentence when another service does."""
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(
+                Exit.DATA_DIR.because(
+                    f"Another service already runs on the data directory {data_dir}. Stop it, or "
+                    "set MEDIATHEQUE_DATA_DIR to another folder."
+                )
+            )
+        yield
+
+
+@contextlib.contextmanager
+def embedded_database(settings: Settings) -> Iterator[None]:
+    """Run the embedded database during the block, unless there is another one or it runs."""
+    if settings.database_url is not None:
+        yield
+        return
+    postgres = EmbeddedPostgres(settings.data_dir)
+    try:
+        postgres.start()
+    except MediathequeError as error:
+        sys.exit(Exit.DATABASE.because(error.detail))
+    try:
+        yield
+    finally:
+        postgres.stop()

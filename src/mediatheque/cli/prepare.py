@@ -1,0 +1,51 @@
+"""``mediatheque prepare``: make what the service needs, and check it."""
+
+import asyncio
+import os
+import sys
+
+from mediatheque.catalog.schema import migrate
+from mediatheque.cli.data_dir import embedded_database, make_data_dir
+from mediatheque.cli.exits import Exit
+from mediatheque.config import Settings, read_settings
+from mediatheque.domain.errors import MediathequeError
+from mediatheque.runtime import database_url, ensure_secret
+from mediatheque.storage.opening import open_store
+
+
+def prepare() -> None:
+    """Create the data directory and the database, bring its schema up to date, check the store.
+
+    ``serve`` does all of it at its start. On its own it serves to upgrade a database before new
+    versions are started.
+    """
+    settings = read_settings(os.environ)
+    make_data_dir(settings.data_dir)
+    with embedded_database(settings):
+        prepare_parts(settings)
+
+
+def prepare_parts(settings: Settings) -> None:
+    """Bring the schema up to date and check the store; exit with a sentence when one fails."""
+    ensure_secret(settings)
+    try:
+        asyncio.run(migrate(database_url(settings)))
+    except MediathequeError as error:
+        sys.exit(Exit.DATABASE.because(error.detail))
+    try:
+        asyncio.run(_check_store(settings))
+    except MediathequeError as error:
+        sys.exit(Exit.STORE.because(error.detail))
+
+
+async def _check_store(settings: Settings) -> None:
+    store = open_store(
+        settings.store_url,
+        s3_endpoint=settings.s3_endpoint,
+        durable=settings.durable,
+        reserved_bytes=settings.reserved_space,
+    )
+    try:
+        await store.check()
+    finally:
+        await store.close()

@@ -1,0 +1,108 @@
+"""``mediatheque serve``: the service.
+
+This process only supervises: it runs the embedded database and the web processes. Preparing the
+database and the store is done by a process of its own, so that the memory for it is given back.
+"""
+
+import ipaddress
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from granian import Granian
+from granian.constants import Interfaces
+
+from mediatheque.cli.data_dir import embedded_database, make_data_dir, only_service
+from mediatheque.cli.exits import Exit
+from mediatheque.config import Settings, environment_variable, read_settings, unknown_variables
+from mediatheque.telemetry.logs import configure_logs, get_logger
+
+log = get_logger(__name__)
+
+
+def serve(
+    *,
+    host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
+    port: Annotated[int | None, Parameter(help="TCP port to listen on.")] = None,
+    data_dir: Annotated[Path | None, Parameter(help="Folder of everything that is kept.")] = None,
+) -> None:
+    """Serve until stopped, on http://127.0.0.1:5000 unless told otherwise."""
+    for name, value in (("host", host), ("port", port), ("data_dir", data_dir)):
+        if value is not None:
+            # The web processes read their settings from the environment that they inherit.
+            os.environ[environment_variable(name)] = str(value)
+    settings = read_settings(os.environ)
+    configure_logs(settings.log_format, settings.log_level)
+    for name in unknown_variables(os.environ):
+        log.warning("there is no such setting", variable=name)
+    _check_address(settings)
+    make_data_dir(settings.data_dir)
+    with only_service(settings.data_dir), embedded_database(settings):
+        _prepare_metrics(settings.data_dir)
+        done = subprocess.run([sys.executable, "-m", "mediatheque", "prepare"], check=False)
+        if done.returncode != 0:
+            sys.exit(done.returncode)
+        _serve_web(settings)
+    log.info("stopped")
+
+
+def _check_address(settings: Settings) -> None:
+    """Exit with a sentence unless the address is a free one on the loopback interface."""
+    try:
+        found = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError:
+        sys.exit(Exit.ADDRESS.because(f"The address {settings.host} is not known here."))
+    family, _, _, _, address = found[0]
+    if not ipaddress.ip_address(address[0]).is_loopback:
+        sys.exit(
+            Exit.ADDRESS.because(
+                f"Refusing to listen on {settings.host}: no authentication is configured, so "
+                "everybody who reaches that address could read and delete everything. Listen on "
+                "127.0.0.1 and put an authenticating proxy in front."
+            )
+        )
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            sys.exit(
+                Exit.ADDRESS.because(
+                    f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Stop "
+                    "what listens there, or choose another MEDIATHEQUE_PORT."
+                )
+            )
+
+
+def _prepare_metrics(data_dir: Path) -> None:
+    """Give the web processes an empty folder to count in together."""
+    folder = data_dir / "run" / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def _serve_web(settings: Settings) -> None:
+    server = Granian(
+        "mediatheque.app:create_app",
+        factory=True,
+        interface=Interfaces.ASGI,
+        address=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        workers_kill_timeout=settings.shutdown_timeout,
+        respawn_failed_workers=True,
+        websockets=False,
+        log_enabled=False,
+    )
+    log.info("serving", url=f"http://{settings.host}:{settings.port}", workers=settings.workers)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    server.serve()

@@ -1,0 +1,288 @@
+"""Settings: the only reader of the environment and of the configuration file.
+
+Every setting is a field of ``Settings``. Its environment variable is ``MEDIATHEQUE_`` and its
+name in capitals; in the TOML file it goes by its name. The environment wins over the file.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX = "MEDIATHEQUE_"
+FILE_VARIABLE = "MEDIATHEQUE_CONFIG"
+MASK = "********"
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used. The message is one sentence that names it."""
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path("~/.local/share").expanduser()) / "mediatheque"
+
+
+def _default_workers() -> int:
+    return max(1, min(4, os.cpu_count() or 1))
+
+
+Bytes = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[int, Meta(ge=1)]
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything an operator can set. Sizes in bytes, durations in seconds."""
+
+    data_dir: Annotated[
+        Path,
+        Meta(description="Folder of everything that is kept on this machine."),
+    ] = msgspec.field(default_factory=_default_data_dir)
+    host: Annotated[
+        str,
+        Meta(
+            description="Address to listen on. Anything but a loopback address is refused "
+            "while no authentication is configured."
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="TCP port to listen on.")] = 5000
+    workers: Annotated[
+        int,
+        Meta(ge=1, le=64, description="Web processes. Default: one per core, at most 4."),
+    ] = msgspec.field(default_factory=_default_workers)
+    database_url: Annotated[
+        str | None,
+        Meta(
+            description="PostgreSQL 14 or newer, as postgresql://user:password@host/database. "
+            "Default: a private PostgreSQL in the data directory.",
+            extra={"secret": "url"},
+        ),
+    ] = None
+    database_connections: Annotated[
+        int,
+        Meta(ge=1, le=200, description="Database connections per process, at most."),
+    ] = 10
+    storage_url: Annotated[
+        str | None,
+        Meta(
+            description="Where bytes are kept: file:///folder, s3://bucket/prefix, "
+            "gs://bucket/prefix or az://container/prefix. Default: `objects` in the data "
+            "directory.",
+        ),
+    ] = None
+    s3_endpoint: Annotated[
+        str | None,
+        Meta(
+            description="Address of a store that speaks S3 and is not AWS, for example "
+            "http://127.0.0.1:8333. Credentials come from the standard AWS variables.",
+            extra={"secret": "url"},
+        ),
+    ] = None
+    source_roots: Annotated[
+        tuple[Path, ...],
+        Meta(
+            description="Folders that transfers may read, separated by colons. No door of this "
+            "version reads them yet."
+        ),
+    ] = ()
+    uploads_root: Annotated[
+        Path | None,
+        Meta(
+            description="Folder that sync may read. Default: `uploads` in the data directory. "
+            "No door of this version reads it yet."
+        ),
+    ] = None
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Origins of web pages that may call the service, separated by commas; "
+            "`*` for any. Default: none, same origin only."
+        ),
+    ] = ()
+    durability: Annotated[
+        Literal["full", "relaxed"],
+        Meta(
+            description="`full`: bytes and folders are fsynced before anything is acknowledged. "
+            "`relaxed`: they are not, and a power cut may lose what was acknowledged."
+        ),
+    ] = "full"
+    reserved_space: Annotated[
+        Bytes,
+        Meta(
+            description="Bytes of the local store's disk that uploads leave free, so that a full "
+            "store does not stop the database."
+        ),
+    ] = 256 << 20
+    max_upload_size: Annotated[int, Meta(ge=1, description="Largest upload, in bytes.")] = 1 << 40
+    upload_expiry: Annotated[
+        Seconds,
+        Meta(description="Seconds after which an upload that nobody finished is removed."),
+    ] = 86_400
+    upload_url_expiry: Annotated[
+        Seconds, Meta(le=604_800, description="Seconds for which a signed upload URL holds.")
+    ] = 3_600
+    download_url_expiry: Annotated[
+        Seconds, Meta(le=604_800, description="Seconds for which a signed download URL holds.")
+    ] = 3_600
+    redirect_downloads: Annotated[
+        bool,
+        Meta(
+            description="Answer downloads with a redirect to a signed URL of the store, when the "
+            "store has such URLs, instead of streaming the bytes."
+        ),
+    ] = False
+    public_url: Annotated[
+        str | None,
+        Meta(
+            description="Address under which clients reach the service, when it is behind a "
+            "proxy: https://media.example.org. Default: taken from each request."
+        ),
+    ] = None
+    secret_key: Annotated[
+        Annotated[str, Meta(min_length=32)] | None,
+        Meta(
+            description="Secret that signs URLs; the same on every machine of one service. "
+            "Default: made at the first start and kept in the data directory.",
+            extra={"secret": "all"},
+        ),
+    ] = None
+    idle_timeout: Annotated[
+        Seconds,
+        Meta(description="Seconds without a byte after which a request body is given up."),
+    ] = 60
+    shutdown_timeout: Annotated[
+        Seconds,
+        Meta(description="Seconds that requests in flight have to finish when stopping."),
+    ] = 30
+    janitor_interval: Annotated[
+        Seconds, Meta(description="Seconds between two rounds of the janitor.")
+    ] = 3_600
+    orphan_age: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds that an object nobody refers to, or an unfinished write, is "
+            "left alone before the janitor removes it."
+        ),
+    ] = 86_400
+    log_format: Annotated[
+        Literal["auto", "console", "json"],
+        Meta(description="`auto`: for people on a terminal, JSON otherwise."),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least level that is logged."),
+    ] = "info"
+
+    @property
+    def store_url(self) -> str:
+        """The storage URL in effect."""
+        return self.storage_url or (self.data_dir.absolute() / "objects").as_uri()
+
+    @property
+    def durable(self) -> bool:
+        """Whether local writes are fsynced."""
+        return self.durability == "full"
+
+
+def environment_variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def read_settings(environment: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Read settings from ``environment`` and the TOML file it names, or ``file``.
+
+    Raises ConfigError, naming the setting and where it was read.
+    """
+    if file is None and environment.get(FILE_VARIABLE):
+        file = Path(environment[FILE_VARIABLE])
+    values: dict[str, Any] = {}
+    for name, value in (_read_file(file) if file else {}).items():
+        if name not in Settings.__struct_fields__:
+            raise ConfigError(f"{file}: there is no setting {name!r}.")
+        values[name] = _convert(name, value, where=f"{name} in {file}")
+    for name in Settings.__struct_fields__:
+        variable = environment_variable(name)
+        text = environment.get(variable, "")
+        if text != "":
+            values[name] = _convert(name, _split(name, text), where=variable)
+    return Settings(**values)
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables that look like settings and are none; a typing error, most likely."""
+    known = {environment_variable(name) for name in Settings.__struct_fields__} | {FILE_VARIABLE}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """Return the settings as plain values, secrets masked, for printing; unset ones left out."""
+    plain: dict[str, Any] = {}
+    for name, annotation in get_type_hints(Settings, include_extras=True).items():
+        value = getattr(settings, name)
+        secret = (describe(annotation).extra or {}).get("secret")
+        if value is None:
+            continue
+        if secret == "all":  # noqa: S105 - a marker, not a password
+            plain[name] = MASK
+        elif secret == "url":  # noqa: S105 - a marker, not a password
+            plain[name] = mask_url(value)
+        else:
+            plain[name] = msgspec.to_builtins(value, enc_hook=str)
+    return plain
+
+
+def describe(annotation: Any) -> Meta:
+    """Return the description of a setting's annotation."""
+    metas = [part for part in annotation.__metadata__ if isinstance(part, Meta)]
+    return next(meta for meta in reversed(metas) if meta.description)
+
+
+def mask_url(url: str) -> str:
+    """Return ``url`` with its password, and any query (which can hold one), masked."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    if parts.password is not None:
+        host = f"{parts.username or ''}:{MASK}@{host}"
+    elif parts.username is not None:
+        host = f"{parts.username}@{host}"
+    query = MASK if "password" in parts.query else parts.query
+    return urlunsplit((parts.scheme, host, parts.path, query, ""))
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = msgspec.toml.decode(file.read_bytes(), type=dict[str, Any])
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file {file} cannot be read: {error.strerror}."
+        ) from None
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from None
+    return values
+
+
+def _split(name: str, text: str) -> str | list[str]:
+    hint = get_type_hints(Settings)[name]
+    if get_origin(hint) is not tuple:
+        return text
+    separator = os.pathsep if Path in get_args(hint) else ","
+    return [part.strip() for part in text.split(separator) if part.strip()]
+
+
+def _convert(name: str, value: Any, *, where: str) -> Any:
+    annotation = get_type_hints(Settings, include_extras=True)[name]
+    try:
+        return msgspec.convert(value, annotation, strict=False, dec_hook=_decode_path)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(f"{where} is not usable: {error}.") from None
+
+
+def _decode_path(wanted: type, value: Any) -> Any:
+    if wanted is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    raise NotImplementedError(f"no setting of type {wanted}")

@@ -1,0 +1,202 @@
+"""Door 4: files. Announce, PUT to the signed URL, confirm; list, tag, delete."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, delete, get, post, put, route
+from litestar.enums import HttpMethod
+from litestar.openapi.spec import OpenAPIType, Schema
+
+from mediatheque.auth.principals import resolve_principal
+from mediatheque.config import Settings
+from mediatheque.domain.errors import InvalidError
+from mediatheque.domain.media import Media
+from mediatheque.doors.files.schemas import (
+    File,
+    FilePage,
+    Success,
+    Ticket,
+    parse_confirmation,
+    parse_listing,
+    parse_tags,
+    parse_upload,
+)
+from mediatheque.doors.http.bodies import parse_json, pieces, read_all
+from mediatheque.doors.http.downloads import Download, content_disposition, is_safe_inline
+from mediatheque.doors.http.openapi import with_body, with_parameters
+from mediatheque.doors.http.requests import base_url, content_length
+from mediatheque.doors.medias.routes import representation
+from mediatheque.services import Services
+
+AnyRequest = Request[Any, Any, Any]
+
+_TEXT = Schema(type=OpenAPIType.STRING)
+_TAGS = Schema(type=OpenAPIType.ARRAY, items=_TEXT)
+_UPLOAD = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={"name": _TEXT, "size": Schema(type=OpenAPIType.INTEGER), "tags": _TAGS},
+    required=["name", "size"],
+)
+_CONFIRMATION = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={"id": _TEXT, "success": Schema(type=OpenAPIType.BOOLEAN), "error": _TEXT},
+    required=["id", "success"],
+)
+_LIST_PARAMETERS = {
+    "name": "Part of the name, in any case.",
+    "tags": "Tags, comma-separated; a file must have all of them.",
+    "page": "Page, from 0.",
+    "pageSize": "Files per page, 1 to 1000; default 10.",
+    "sort": "`name`, `size` or `uploaded`, then `,asc` or `,desc`; default `uploaded,desc`.",
+}
+_SIGNATURE = {"expires": "From the signed URL.", "signature": "From the signed URL."}
+
+
+@post(
+    "/upload",
+    status_code=200,
+    operation_class=with_body("application/json", _UPLOAD),
+    summary="Announce an upload",
+)
+async def announce(request: AnyRequest, services: Services, settings: Settings) -> Ticket:
+    """Return an id, and a signed URL that takes the bytes with PUT for a limited time."""
+    name, size, tags = parse_upload(await _json(request, settings))
+    file_id, url = await services.files.create(
+        resolve_principal(),
+        name=name,
+        size=size,
+        tags=tags,
+        base_url=base_url(request, settings),
+    )
+    return Ticket(str(file_id), url)
+
+
+@post(
+    "/confirmUpload",
+    status_code=200,
+    operation_class=with_body("application/json", _CONFIRMATION),
+    summary="Confirm an upload, or give it up",
+)
+async def confirm(request: AnyRequest, services: Services, settings: Settings) -> Success:
+    """List the file once its bytes are there; with ``success: false`` forget it."""
+    file_id, success = parse_confirmation(await _json(request, settings))
+    if success:
+        await services.files.confirm(resolve_principal(), file_id)
+    else:
+        await services.files.reject(resolve_principal(), file_id)
+    return Success()
+
+
+@get("/", operation_class=with_parameters(_LIST_PARAMETERS), summary="List files")
+async def index(request: AnyRequest, services: Services, settings: Settings) -> FilePage:
+    """Return one page of confirmed files."""
+    query = {name: values[-1] for name, values in request.query_params.dict().items()}
+    if any("\0" in text for text in query.values()):
+        raise InvalidError("A parameter must not contain a NUL character.")
+    tags = tuple(tag for tag in query.get("tags", "").split(",") if tag)
+    base = base_url(request, settings)
+    found, total = await services.files.list(
+        resolve_principal(), parse_listing(query), name_part=query.get("name", ""), tags=tags
+    )
+    return FilePage([await _file(services, media, base) for media in found], total)
+
+
+@delete("/{file_id:str}", status_code=200, summary="Delete a file")
+async def remove(services: Services, file_id: str) -> Success:
+    """Delete a file with everything derived from it."""
+    await services.files.delete(resolve_principal(), file_id)
+    return Success()
+
+
+@post(
+    "/{file_id:str}/tags",
+    status_code=200,
+    operation_class=with_body("application/json", _TAGS),
+    summary="Add tags",
+)
+async def add_tags(
+    request: AnyRequest, services: Services, settings: Settings, file_id: str
+) -> Success:
+    """Add tags to those that a file has."""
+    tags = parse_tags(await _json(request, settings))
+    await services.tags.add(resolve_principal(), file_id, tags)
+    return Success()
+
+
+@delete(
+    "/{file_id:str}/tags",
+    status_code=200,
+    operation_class=with_body("application/json", _TAGS),
+    summary="Remove tags",
+)
+async def remove_tags(
+    request: AnyRequest, services: Services, settings: Settings, file_id: str
+) -> Success:
+    """Remove all of these tags from a file, or none."""
+    tags = parse_tags(await _json(request, settings))
+    await services.tags.remove(resolve_principal(), file_id, tags)
+    return Success()
+
+
+@put(
+    "/{file_id:str}/content",
+    status_code=200,
+    operation_class=with_parameters(_SIGNATURE),
+    summary="Send the bytes of an upload",
+)
+async def put_content(
+    request: AnyRequest, services: Services, settings: Settings, file_id: str
+) -> Response[bytes]:
+    """Take the bytes of an announced upload, by its signed URL."""
+    upload_id = _signed(request, services, "PUT", file_id)
+    body = pieces(request, idle_timeout=settings.idle_timeout, limit=settings.max_upload_size)
+    await services.files.receive(upload_id, body, length=content_length(request))
+    return Response(b"", media_type="text/plain")
+
+
+@route(
+    "/{file_id:str}/content",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    operation_class=with_parameters(_SIGNATURE),
+    summary="Download a file",
+)
+async def get_content(request: AnyRequest, services: Services, file_id: str) -> Download:
+    """Return the bytes of a file, by its signed URL."""
+    found = _signed(request, services, "GET", file_id)
+    media = await services.medias.find_original(resolve_principal(), str(found))
+    return Download(representation(services, media))
+
+
+def _signed(request: AnyRequest, services: Services, method: str, file_id: str) -> Any:
+    query = request.query_params
+    return services.files.check_signature(
+        method, file_id, query.get("expires", ""), query.get("signature", "")
+    )
+
+
+async def _json(request: AnyRequest, settings: Settings) -> object:
+    return parse_json(await read_all(request, idle_timeout=settings.idle_timeout))
+
+
+async def _file(services: Services, media: Media, base: str) -> File:
+    url = await services.files.download_url(
+        media,
+        base_url=base,
+        disposition=content_disposition(media.filename, inline=is_safe_inline(media.mime_type)),
+    )
+    return File(str(media.id), media.filename, media.size, media.tags, url, media.created_at)
+
+
+router = Router(
+    "/api/file",
+    route_handlers=[
+        announce,
+        confirm,
+        index,
+        remove,
+        add_tags,
+        remove_tags,
+        put_content,
+        get_content,
+    ],
+    tags=["files"],
+)

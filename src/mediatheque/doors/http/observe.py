@@ -1,0 +1,167 @@
+"""The outermost layer of every request: its id, its log line, its metrics, its last resort."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import structlog
+
+from mediatheque.domain.errors import DisconnectedError
+from mediatheque.doors.http.conditions import field_value
+
+LINGER_BYTES = 8 * 1024 * 1024
+LINGER_SECONDS = 2.0
+CLIENT_GONE = 499
+"""The status that logs and metrics show when the client left before there was one (as nginx)."""
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_MAX_LOGGED_PATH = 1024
+
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+Record = Callable[[str, str, int, float], None]
+
+log = structlog.get_logger(__name__)
+
+
+class Observe:
+    """ASGI middleware around the whole application.
+
+    Every response carries ``X-Request-Id``: the client's if it is short and plain, else a new
+    one; it is bound to all log lines of the request. ``record(method, route, status, seconds)``
+    is called once per request, with labels from a bounded set: the route's template, never a path.
+    """
+
+    def __init__(self, app: ASGIApp, *, record: Record) -> None:
+        self._app = app
+        self._record = record
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send)
+        path = scope.get("raw_path") or scope["path"].encode()
+        began = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            try:
+                await self._run(scope, exchange)
+            finally:
+                seconds = time.perf_counter() - began
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                self._record(
+                    method, scope.get("path_template") or "unmatched", exchange.status, seconds
+                )
+                log.info(
+                    "request",
+                    method=method,
+                    path=path[:_MAX_LOGGED_PATH].decode("latin-1"),
+                    status=exchange.status,
+                    bytes_in=exchange.bytes_in,
+                    bytes_out=exchange.bytes_out,
+                    seconds=round(seconds, 6),
+                    client_gone=exchange.client_gone,
+                )
+
+    async def _run(self, scope: Any, exchange: "_Exchange") -> None:
+        """Run the application; turn what it should have handled into an answer."""
+        try:
+            await self._app(scope, exchange.receive, exchange.send)
+        except DisconnectedError:
+            exchange.client_gone = True
+        except asyncio.CancelledError:
+            exchange.client_gone = True
+            raise
+        except Exception:
+            if exchange.client_gone:
+                return
+            log.exception("request failed")
+            if exchange.started:
+                # Only the server can break the connection, so that nobody takes what was sent
+                # for the whole.
+                raise
+            await exchange.send_internal_error()
+
+
+class _Exchange:
+    """One request and its response, as they pass between the server and the application."""
+
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = scope["headers"]
+        client_id = field_value(headers, b"x-request-id") or ""
+        self.request_id = client_id if _CLIENT_ID.fullmatch(client_id) else uuid4().hex
+        self.status = CLIENT_GONE
+        self.started = False
+        self.client_gone = False
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._receive = receive
+        self._send = send
+        self._announced = 0
+        self._finished = False
+        self._body_left = scope["http_version"].startswith("1") and (
+            field_value(headers, b"content-length") not in (None, "0")
+            or field_value(headers, b"transfer-encoding") is not None
+        )
+        # Such a client sends nothing before the server asks, which it does on the first receive.
+        self._body_held_back = (field_value(headers, b"expect") or "").lower() == "100-continue"
+
+    async def receive(self) -> Any:
+        """Pass on the server's next message."""
+        self._body_held_back = False
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.bytes_in += len(message.get("body", b""))
+            self._body_left = message.get("more_body", False)
+        else:
+            self._body_left = False
+            self.client_gone = self.client_gone or not self._finished
+        return message
+
+    async def send(self, message: Any) -> None:
+        """Pass on the application's next message, with the request's id in the response."""
+        match message["type"]:
+            case "http.response.start":
+                headers = list(message.get("headers", ()))
+                self._announced = int(field_value(headers, b"content-length") or 0)
+                self.status = message["status"]
+                if self.status >= 400:
+                    await self._linger()
+                self.started = True
+                headers.append((b"x-request-id", self.request_id.encode()))
+                message = {**message, "headers": headers}
+            case "http.response.body":
+                self.bytes_out += len(message.get("body", b""))
+                self._finished = not message.get("more_body", False)
+            case "http.response.pathsend":
+                self.bytes_out += self._announced
+                self._finished = True
+        await self._send(message)
+
+    async def send_internal_error(self) -> None:
+        """Answer that something went wrong, without saying what."""
+        body = json.dumps({"error": "internal error", "request_id": self.request_id}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _linger(self) -> None:
+        """Before an early error answer, read and drop some of a body that nobody reads.
+
+        The server closes a connection with an unread body right after the answer; clients that
+        only look for an answer after sending would see a reset instead. HTTP/2 needs none of it.
+        """
+        dropped = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while self._body_left and not self._body_held_back and dropped < LINGER_BYTES:
+                    dropped += len((await self.receive()).get("body", b""))

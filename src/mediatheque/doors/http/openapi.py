@@ -1,0 +1,47 @@
+"""Describing in OpenAPI what routes read on their own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from litestar.openapi.spec import (
+    OpenAPIMediaType,
+    OpenAPIType,
+    Operation,
+    Parameter,
+    RequestBody,
+    Schema,
+)
+
+
+def with_parameters(parameters: Mapping[str, str]) -> type[Operation]:
+    """Return the class of an operation with these query parameters: name and description."""
+
+    @dataclass
+    class WithParameters(Operation):
+        def __post_init__(self) -> None:
+            declared = [
+                Parameter(
+                    name=name,
+                    param_in="query",
+                    description=description,
+                    schema=Schema(type=OpenAPIType.STRING),
+                )
+                for name, description in parameters.items()
+            ]
+            self.parameters = [*(self.parameters or []), *declared]
+
+    return WithParameters
+
+
+def with_body(media_type: str, schema: Schema, *, required: bool = True) -> type[Operation]:
+    """Return the class of an operation that reads a body of this type."""
+
+    @dataclass
+    class WithBody(Operation):
+        def __post_init__(self) -> None:
+            # The framework passes None for routes whose body it does not read itself.
+            self.request_body = RequestBody(
+                content={media_type: OpenAPIMediaType(schema=schema)}, required=required
+            )
+
+    return WithBody

@@ -1,0 +1,40 @@
+"""Keeping other web pages out of a service that trusts everybody who reaches it.
+
+A page in the operator's browser can send requests to loopback addresses. CORS keeps it from
+reading answers, not from changing things; and a host name that it points at 127.0.0.1 (DNS
+rebinding) makes it the same origin. So the Host must be ours, and so must the Origin of anything
+that changes something.
+"""
+
+from urllib.parse import urlsplit
+
+from mediatheque.domain.errors import ForbiddenError
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+class OriginGuard:
+    """``origins`` may call the service beside itself (``*``: all); ``public_url`` is its own."""
+
+    def __init__(self, origins: tuple[str, ...], public_url: str | None) -> None:
+        self._origins = origins
+        self._hosts = _LOOPBACK | {urlsplit(public_url or "").hostname or "localhost"}
+
+    def check(self, method: str, host: str, origin: str | None) -> None:
+        """Raise ForbiddenError for a request that came from a page that has no business here.
+
+        ``host`` and ``origin`` are the request's headers of these names.
+        """
+        if urlsplit(f"//{host}").hostname not in self._hosts:
+            raise ForbiddenError(
+                f"This service is not known as {host[:100]!r}. Use its own address, or set "
+                "MEDIATHEQUE_PUBLIC_URL."
+            )
+        if origin is None or method in _SAFE_METHODS or "*" in self._origins:
+            return
+        if origin not in self._origins and urlsplit(origin).netloc != host:
+            raise ForbiddenError(
+                f"Pages of {origin[:100]!r} may not change anything here. The operator can allow "
+                "them with MEDIATHEQUE_CORS_ORIGINS."
+            )

@@ -1,0 +1,225 @@
+"""Door 3: medias. Served at ``/medias`` and, for clients that use that prefix, below
+``/api/v1/media``.
+"""
+
+from typing import Any
+
+from litestar import Request, Response, Router, get, post, route
+from litestar.enums import HttpMethod
+from litestar.response import Redirect
+
+from mediatheque.auth.principals import resolve_principal
+from mediatheque.config import Settings
+from mediatheque.domain.errors import InvalidError
+from mediatheque.domain.media import Media
+from mediatheque.domain.paging import encode_cursor, parse_boolean
+from mediatheque.doors.http.bodies import pieces
+from mediatheque.doors.http.downloads import (
+    Download,
+    Representation,
+    content_disposition,
+    is_safe_inline,
+)
+from mediatheque.doors.http.multipart import FilePart, read_form
+from mediatheque.doors.http.openapi import with_parameters
+from mediatheque.doors.http.requests import base_url, content_length, media_type_for
+from mediatheque.doors.medias.query import (
+    Query,
+    parse_fields,
+    parse_pairs,
+    parse_query,
+)
+from mediatheque.doors.medias.schemas import (
+    COLLECTION,
+    MEDIA_TYPE,
+    Document,
+    Links,
+    Page,
+    resource,
+)
+from mediatheque.services import Services
+from mediatheque.services.medias import MediaPage, check_address
+
+FILE_FIELDS = frozenset({"media", "file"})
+FORM_FIELDS = frozenset({"project_id", "key", "public"})
+
+AnyRequest = Request[Any, Any, Any]
+
+LIST_PARAMETERS = {
+    "page[number]": "Page, from 1.",
+    "page[size]": "Medias per page, 1 to 1000; default 1000.",
+    "page[after]": "Cursor from `links.next`; empty for the first page. As fast on any page.",
+    "sort": "Fields, comma-separated, `-` before a descending one; default `id`.",
+    "count": "`true`: `meta.count` and `meta.more`, exact.",
+    "fields[media:medias]": "Attributes to answer with, comma-separated.",
+    **{
+        f"filter[{name}]": "Equal to this; `[]` after it for one of several."
+        for name in COLLECTION.fields
+    },
+    **{f"filter[{name}__in]": "One of these, comma-separated." for name in COLLECTION.fields},
+    **{f"filter[{name}__gte]": "At least this." for name in sorted(COLLECTION.ranges)},
+    **{f"filter[{name}__lte]": "At most this." for name in sorted(COLLECTION.ranges)},
+}
+
+
+@get("/medias", operation_class=with_parameters(LIST_PARAMETERS), summary="List medias")
+async def index(request: AnyRequest, services: Services, settings: Settings) -> Response[Page]:
+    """Return one page of medias: filtered, sorted, by number or by cursor."""
+    query = parse_query(request.scope["query_string"], COLLECTION)
+    found = await services.medias.page(resolve_principal(), query.listing, count=query.count)
+    base = base_url(request, settings) + request.scope["path"].rstrip("/")
+    page = Page(
+        data=[resource(media, query.attributes) for media in found.medias],
+        meta={} if found.count is None else {"count": found.count, "more": found.more},
+        links=_links(query, found, base),
+    )
+    return Response(page, media_type=media_type_for(request, MEDIA_TYPE))
+
+
+@get(
+    ["/medias/info/{name:str}", "/medias/info/{name:str}/{key:str}"],
+    summary="Show what is known of a media",
+)
+async def info(
+    request: AnyRequest, services: Services, name: str, key: str | None = None
+) -> Response[Document]:
+    """Return one media as a resource."""
+    address = _address(request, name, key)
+    pairs = [pair for pair in parse_pairs(request.scope["query_string"]) if pair[0] != "key"]
+    attributes = parse_fields(pairs, COLLECTION)
+    media = await services.medias.find(resolve_principal(), *address)
+    document = Document(resource(media, attributes))
+    return Response(document, media_type=media_type_for(request, MEDIA_TYPE))
+
+
+@route(
+    ["/medias/files/{name:str}", "/medias/files/{name:str}/{key:str}"],
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    summary="Download a media",
+)
+async def download(
+    request: AnyRequest,
+    services: Services,
+    settings: Settings,
+    name: str,
+    key: str | None = None,
+) -> Download | Redirect:
+    """Return the bytes of a media, with conditions and ranges (RFC 9110)."""
+    media = await services.medias.find(resolve_principal(), *_address(request, name, key))
+    if settings.redirect_downloads:
+        url = await services.medias.store_url(
+            media,
+            expires_in=settings.download_url_expiry,
+            disposition=content_disposition(media.filename, inline=is_safe_inline(media.mime_type)),
+        )
+        if url is not None:
+            return Redirect(url, status_code=307, headers={"Cache-Control": "no-store"})
+    return Download(representation(services, media))
+
+
+@post(
+    ["/medias/files/{name:str}", "/medias/files/{name:str}/{key:str}"],
+    status_code=200,
+    summary="Upload a media",
+)
+async def upload(
+    request: AnyRequest,
+    services: Services,
+    settings: Settings,
+    name: str,
+    key: str | None = None,
+) -> Response[Document]:
+    """Take a form with one file, in the field ``media`` or ``file``.
+
+    Fields ``key``, ``public`` and ``project_id`` may stand before or after it.
+    """
+    address = _address(request, name, key)
+    body = pieces(request, idle_timeout=settings.idle_timeout, limit=settings.max_upload_size)
+    async with services.medias.receive(resolve_principal()) as reception:
+
+        async def take(part: FilePart) -> bool:
+            filename = part.filename or name
+            await reception.take(filename, aiter(part), size_hint=content_length(request))
+            return True
+
+        form = await read_form(
+            request.headers.get("content-type"), body, file_fields=FILE_FIELDS, on_file=take
+        )
+        _check_fields(form.fields)
+        if not form.file:
+            raise InvalidError("The form has no file field named 'media'.", field="media")
+        media = await reception.keep(
+            resource=address[0],
+            key=_one_key(address[1], form.fields.get("key", "")),
+            public=parse_boolean(form.fields.get("public") or "false", field="public"),
+            project_id=form.fields.get("project_id"),
+        )
+    return Response(Document(resource(media)), media_type=media_type_for(request, MEDIA_TYPE))
+
+
+def representation(services: Services, media: Media) -> Representation:
+    """Return a media's bytes as they are offered to clients."""
+    return Representation(
+        size=media.size,
+        content_type=media.mime_type,
+        etag=media.etag,
+        last_modified=media.created_at,
+        filename=media.filename,
+        inline=True,
+        path=services.medias.local_path(media),
+        read=lambda start, end: services.medias.read(media, start, end),
+    )
+
+
+def _address(request: AnyRequest, name: str, key: str | None) -> tuple[str, str]:
+    """Return the address that the path and ``?key=`` name. Raises InvalidError."""
+    if b"%2f" in request.scope["raw_path"].lower():
+        raise InvalidError("A resource or key must not contain '/'.", field="resource")
+    query_key = dict(parse_pairs(request.scope["query_string"])).get("key", "")
+    address = (name, _one_key(key or "", query_key))
+    check_address(*address)
+    return address
+
+
+def _one_key(first: str, second: str) -> str:
+    if first and second and first != second:
+        raise InvalidError(f"Two different keys are given: {first!r} and {second!r}.", field="key")
+    chosen = first or second
+    if chosen:
+        check_address("-", chosen)
+    return chosen
+
+
+def _check_fields(fields: dict[str, str]) -> None:
+    unknown = sorted(set(fields) - FORM_FIELDS)
+    if unknown:
+        raise InvalidError(f"The form has an unknown field {unknown[0]!r}.", field=unknown[0])
+
+
+def _links(query: Query, found: MediaPage, base: str) -> Links:
+    if query.number is None:
+        last = found.medias[-1] if found.more else None
+        order = query.listing.order
+        cursor = (
+            encode_cursor(order, tuple(getattr(last, item.field) for item in order))
+            if last
+            else None
+        )
+        return Links(
+            first=query.link(base, after=""),
+            prev=None,
+            next=query.link(base, after=cursor) if cursor else None,
+            last=None,
+        )
+    number, size = query.number, query.listing.limit
+    last_number = None if found.count is None else max(1, -(-found.count // size))
+    return Links(
+        first=query.link(base, number=1),
+        prev=query.link(base, number=number - 1) if number > 1 else None,
+        next=query.link(base, number=number + 1) if found.more else None,
+        last=query.link(base, number=last_number) if last_number else None,
+    )
+
+
+router = Router("/", route_handlers=[index, info, download, upload])
+prefixed_router = Router("/api/v1/media", route_handlers=[index, info, download, upload])

@@ -1,0 +1,100 @@
+"""The composition root: everything that a process needs, opened in order, closed in reverse."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from mediatheque.catalog.database import Database
+from mediatheque.catalog.embedded import EmbeddedPostgres
+from mediatheque.config import Settings
+from mediatheque.services import Services
+from mediatheque.services.admin import AdminService
+from mediatheque.services.files import FileLimits, FileService
+from mediatheque.services.janitor import Janitor
+from mediatheque.services.medias import MediaService
+from mediatheque.services.tags import TagService
+from mediatheque.services.uploads import UploadService
+from mediatheque.storage.opening import open_store
+from mediatheque.storage.signing import Signer
+from mediatheque.storage.stores import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a running process holds."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    services: Services
+    janitor: Janitor
+
+    async def close(self) -> None:
+        """Close in reverse order of opening."""
+        await self.store.close()
+        await self.database.close()
+
+
+def database_url(settings: Settings) -> str:
+    """Return the URL of the database in effect: the operator's, or the embedded one's."""
+    return settings.database_url or EmbeddedPostgres(settings.data_dir).url
+
+
+def secret_file(settings: Settings) -> Path:
+    """Return where the generated signing secret is kept."""
+    return settings.data_dir / "secret"
+
+
+def ensure_secret(settings: Settings) -> None:
+    """Make the signing secret unless there is one; readable by its owner only.
+
+    Two first starts at the same time agree on one: the link succeeds once.
+    """
+    file = secret_file(settings)
+    if settings.secret_key is not None or file.exists():
+        return
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(secrets.token_urlsafe(48))
+    try:
+        file.hardlink_to(fresh)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """Put the parts together. Connections are made when they are first needed."""
+    secret = settings.secret_key or secret_file(settings).read_text()
+    database = Database(database_url(settings), connections=settings.database_connections)
+    store = open_store(
+        settings.store_url,
+        s3_endpoint=settings.s3_endpoint,
+        durable=settings.durable,
+        reserved_bytes=settings.reserved_space,
+    )
+    uploads = UploadService(database, store, expiry=settings.upload_expiry)
+    limits = FileLimits(
+        max_size=settings.max_upload_size,
+        upload_url_expiry=settings.upload_url_expiry,
+        download_url_expiry=settings.download_url_expiry,
+    )
+    return Runtime(
+        settings=settings,
+        database=database,
+        store=store,
+        services=Services(
+            admin=AdminService(database, store, reserved_bytes=settings.reserved_space),
+            files=FileService(database, store, uploads, Signer(secret.encode()), limits),
+            medias=MediaService(database, store, uploads),
+            tags=TagService(database),
+        ),
+        janitor=Janitor(
+            database,
+            store,
+            orphan_age=settings.orphan_age,
+            unfinished_age=max(settings.orphan_age, settings.upload_expiry),
+        ),
+    )

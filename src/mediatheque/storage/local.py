@@ -1,0 +1,224 @@
+"""A store that is a folder on this machine.
+
+An object becomes visible by a rename, so that nobody ever sees half of one. Order of a write:
+bytes to a temporary name, fsync, folder of the target made durable, rename, fsync of the folder.
+A crash before the rename leaves a temporary file (``sweep_unfinished`` removes it); a crash after
+it leaves a whole object, which the janitor removes when no row refers to it.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
+from mediatheque.storage import durable as disk
+from mediatheque.storage.local_writer import LocalWriter, WriteBudget
+from mediatheque.storage.stores import ObjectInfo
+
+INCOMING = ".incoming"
+_READ_BYTES = 1 << 20
+_LIST_BATCH = 500
+_THREADS = 8
+
+T = TypeVar("T")
+
+
+class LocalStore:
+    """Objects as files below ``root``.
+
+    ``durable=False`` skips every fsync: faster, and a power cut may lose what was acknowledged.
+    ``reserved_bytes`` of the disk stay free, so that a full store never stops the database.
+    """
+
+    def __init__(self, root: Path, *, durable: bool = True, reserved_bytes: int = 0) -> None:
+        self._root = root
+        self._durable = durable
+        self._reserved_bytes = reserved_bytes
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-store")
+        self._budget = WriteBudget()
+
+    async def check(self) -> None:
+        """See ``Store.check``."""
+        try:
+            await self._run(self._probe)
+        except OSError as error:
+            raise UnavailableError(
+                f"The storage folder {self._root} cannot be written: {error.strerror}. "
+                "Create it, or give its owner write permission."
+            ) from error
+
+    def writer(self, key: str, *, content_type: str, size_hint: int | None) -> LocalWriter:
+        """See ``Store.writer``. A folder keeps no content type; the catalog does."""
+        del content_type
+        return LocalWriter(
+            key=key,
+            temporary=self._root / INCOMING / uuid.uuid4().hex,
+            target=self._path(key),
+            threads=self._threads,
+            budget=self._budget,
+            durable=self._durable,
+            reserved_bytes=self._reserved_bytes,
+            size_hint=size_hint,
+        )
+
+    async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """See ``Store.read``."""
+        try:
+            descriptor = await self._run(lambda: os.open(self._path(key), os.O_RDONLY))
+        except FileNotFoundError as error:
+            raise NotFoundError(f"There is no object {key}.") from error
+        try:
+            position = start
+            while end is None or position < end:
+                wanted = _READ_BYTES if end is None else min(_READ_BYTES, end - position)
+                piece = await self._run(lambda w=wanted, p=position: os.pread(descriptor, w, p))  # type: ignore[misc]
+                if not piece:
+                    return
+                position += len(piece)
+                yield piece
+        finally:
+            os.close(descriptor)
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        """See ``Store.head``."""
+        return await self._run(lambda: self._info(self._path(key)))
+
+    async def delete(self, key: str) -> None:
+        """See ``Store.delete``. The emptied folder of the object goes with it."""
+        try:
+            await self._run(lambda: self._unlink(self._path(key)))
+        except OSError as error:
+            raise disk.storage_error(error) from error
+
+    async def promote(self, source: ObjectInfo, target: str) -> ObjectInfo:
+        """See ``Store.promote``."""
+        try:
+            return await self._run(lambda: self._rename(source, target))
+        except OSError as error:
+            raise disk.storage_error(error) from error
+
+    async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
+        """See ``Store.list``. In no particular order."""
+        found = self._walk(self._root, prefix)
+        while batch := await self._run(lambda: list(itertools.islice(found, _LIST_BATCH))):
+            for info in batch:
+                yield info
+
+    async def sweep_unfinished(self, before: datetime) -> int:
+        """See ``Store.sweep_unfinished``. A live writer touches its file all the time."""
+        return await self._run(lambda: self._sweep(before.timestamp()))
+
+    def local_path(self, key: str) -> Path | None:
+        """See ``Store.local_path``."""
+        return self._path(key)
+
+    async def signed_put(self, key: str, *, expires_in: int) -> None:
+        """See ``Store.signed_put``: a folder speaks no HTTP."""
+        del key, expires_in
+
+    async def signed_get(
+        self, key: str, *, expires_in: int, content_type: str, disposition: str
+    ) -> None:
+        """See ``Store.signed_get``: a folder speaks no HTTP."""
+        del key, expires_in, content_type, disposition
+
+    async def free_bytes(self) -> int | None:
+        """See ``Store.free_bytes``."""
+        return await self._run(lambda: disk.free_bytes(self._root))
+
+    async def close(self) -> None:
+        """See ``Store.close``."""
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        if not key or any(part in {"", ".", ".."} or "\0" in part for part in parts):
+            raise ValueError(f"not an object key: {key!r}")
+        return self._root.joinpath(*parts)
+
+    def _probe(self) -> None:
+        folder = self._root / INCOMING
+        self._root.mkdir(parents=True, exist_ok=True)
+        disk.make_folder(folder, durable=self._durable)
+        probe = folder / f"probe-{uuid.uuid4().hex}"
+        probe.write_bytes(b"probe")
+        probe.unlink()
+
+    def _info(self, path: Path) -> ObjectInfo | None:
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return ObjectInfo(
+            key=path.relative_to(self._root).as_posix(),
+            size=status.st_size,
+            modified=datetime.fromtimestamp(status.st_mtime, UTC),
+            etag=f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}",
+        )
+
+    def _unlink(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        if path.parent != self._root:
+            with contextlib.suppress(OSError):  # not empty, or already gone
+                path.parent.rmdir()
+
+    def _rename(self, source: ObjectInfo, target: str) -> ObjectInfo:
+        from_path, to_path = self._path(source.key), self._path(target)
+        seen = self._info(from_path)
+        if seen is not None and seen.etag != source.etag:
+            raise ConflictError(f"The object {source.key} changed while it was being moved.")
+        try:
+            disk.rename(from_path, to_path, durable=self._durable)
+        except FileNotFoundError as error:
+            done = self._info(to_path)
+            if done is None or done.size != source.size:
+                raise NotFoundError(f"There is no object {source.key}.") from error
+            return done
+        if self._durable:
+            disk.sync_folder(from_path.parent)
+        with contextlib.suppress(OSError):
+            from_path.parent.rmdir()
+        moved = self._info(to_path)
+        if moved is None:
+            raise UnavailableError(f"The object {target} vanished while it was being moved.")
+        return moved
+
+    def _walk(self, folder: Path, prefix: str) -> Iterator[ObjectInfo]:
+        try:
+            entries = os.scandir(folder)
+        except FileNotFoundError:
+            return
+        with entries:
+            for entry in entries:
+                path = Path(entry.path)
+                key = path.relative_to(self._root).as_posix()
+                if entry.is_dir(follow_symlinks=False):
+                    inside = key + "/"
+                    if entry.name != INCOMING and (
+                        inside.startswith(prefix) or prefix.startswith(inside)
+                    ):
+                        yield from self._walk(path, prefix)
+                elif key.startswith(prefix):
+                    info = self._info(path)
+                    if info is not None:
+                        yield info
+
+    def _sweep(self, before: float) -> int:
+        removed = 0
+        folder = self._root / INCOMING
+        for path in folder.iterdir() if folder.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    removed += 1
+        return removed

@@ -1,0 +1,160 @@
+"""One object on its way into a folder.
+
+Pieces are gathered into batches and each batch is written and hashed in a thread while the next
+one arrives: hopping to a thread for every piece would cost more than writing it, and doing the
+work on the event loop would keep every other request waiting.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mediatheque.domain.errors import StorageFullError
+from mediatheque.storage import durable as disk
+from mediatheque.storage.digest import Digest
+from mediatheque.storage.stores import Stored
+
+_BATCH_BYTES = 1 << 20
+_BUDGET_BYTES = 16 << 20
+_WRITE_BACK_BYTES = 8 << 20
+
+
+class WriteBudget:
+    """Keeps the batches of all writers of one process together under a bound.
+
+    With few writers a batch is large and threads are cheap; with a hundred it is small.
+    """
+
+    def __init__(self) -> None:
+        self.writers = 0
+
+    @property
+    def batch_bytes(self) -> int:
+        """How many bytes one writer may gather before it hands them to a thread."""
+        return min(_BATCH_BYTES, _BUDGET_BYTES // max(1, self.writers))
+
+
+class LocalWriter:
+    """See ``ObjectWriter``. At most one batch is being written while one is being gathered."""
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        temporary: Path,
+        target: Path,
+        threads: ThreadPoolExecutor,
+        budget: WriteBudget,
+        durable: bool,
+        reserved_bytes: int,
+        size_hint: int | None,
+    ) -> None:
+        self._key = key
+        self._temporary = temporary
+        self._target = target
+        self._threads = threads
+        self._budget = budget
+        self._durable = durable
+        self._reserved_bytes = reserved_bytes
+        self._size_hint = size_hint or 0
+        self._digest = Digest()
+        self._descriptor: int | None = None
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._writing: asyncio.Future[None] | None = None
+        self._written_back = 0
+        self._closed = False
+        budget.writers += 1
+
+    async def write(self, piece: bytes) -> None:
+        """See ``ObjectWriter.write``."""
+        self._gathered.append(piece)
+        self._gathered_bytes += len(piece)
+        if self._gathered_bytes >= self._budget.batch_bytes:
+            await self._finish_batch()
+            batch, self._gathered, self._gathered_bytes = self._gathered, [], 0
+            self._writing = self._in_thread(batch)
+
+    async def commit(self) -> Stored:
+        """See ``ObjectWriter.commit``."""
+        await self._finish_batch()
+        self._writing = asyncio.get_running_loop().run_in_executor(self._threads, self._publish)
+        await self._finish_batch()
+        self._close()
+        digest = self._digest
+        return Stored(self._key, digest.size, digest.crc64nvme, digest.blake3)
+
+    async def abort(self) -> None:
+        """See ``ObjectWriter.abort``."""
+        if self._closed:
+            return
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        self._close()
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
+
+    def _close(self) -> None:
+        self._closed = True
+        self._gathered = []
+        self._budget.writers -= 1
+
+    def _in_thread(self, batch: Sequence[bytes]) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._append, batch)
+
+    async def _finish_batch(self) -> None:
+        if self._writing is None:
+            return
+        try:
+            # A cancelled caller must not lose sight of a thread that holds the descriptor.
+            await asyncio.shield(self._writing)
+        except OSError as error:
+            raise disk.storage_error(error) from error
+        self._writing = None
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            disk.make_folder(self._temporary.parent, durable=False)
+            self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._check_room(self._size_hint)
+        return self._descriptor
+
+    def _append(self, batch: Sequence[bytes]) -> None:
+        descriptor = self._open()
+        for piece in batch:
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            self._digest.update(piece)
+        pending = self._digest.size - self._written_back
+        if pending >= _WRITE_BACK_BYTES:
+            self._check_room(0)
+            if self._durable:
+                disk.start_write_back(descriptor, self._written_back, pending)
+            self._written_back = self._digest.size
+
+    def _check_room(self, more: int) -> None:
+        if self._reserved_bytes == 0 and more == 0:
+            return
+        assert self._descriptor is not None
+        if disk.free_bytes(self._descriptor) < self._reserved_bytes + more:
+            raise StorageFullError(
+                "The disk has no room for this upload beside the space that is kept free. "
+                "Nothing was kept."
+            )
+
+    def _publish(self) -> None:
+        self._append(self._gathered)
+        descriptor = self._open()
+        if self._durable:
+            disk.sync_file(descriptor)
+        os.close(descriptor)
+        self._descriptor = None
+        disk.rename(self._temporary, self._target, durable=self._durable)
+
+    def _discard(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._temporary.unlink(missing_ok=True)

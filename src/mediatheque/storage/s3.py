@@ -1,0 +1,148 @@
+"""Stores that speak S3: AWS, MinIO, SeaweedFS, Ceph and others.
+
+Reading, listing and deleting go through obstore. Writing and copying go through boto3, because
+only it agrees on a checksum over a whole multipart object, resumes, and copies conditionally.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from botocore.exceptions import ClientError
+
+from mediatheque.domain.errors import NotFoundError
+from mediatheque.storage.remote import RemoteStore
+from mediatheque.storage.s3_bucket import S3Bucket
+from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
+from mediatheque.storage.s3_errors import is_missing
+from mediatheque.storage.s3_writer import PartMemory, S3Writer
+from mediatheque.storage.stores import ObjectInfo
+
+_PART_MEMORY = 96 << 20
+
+
+class S3Store(RemoteStore):
+    """Objects below ``prefix`` in ``bucket``.
+
+    ``endpoint`` is the address of a store that is not AWS; ``region`` defaults to what AWS's own
+    settings say, else us-east-1. ``largest_copy`` is the size in bytes above which the store
+    copies by parts (S3 copies at most 5 GiB at once), ``part_memory`` what all uploads of this
+    process together may buffer, in bytes.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        endpoint: str | None = None,
+        region: str | None = None,
+        largest_copy: int = LARGEST_COPY,
+        part_memory: int = _PART_MEMORY,
+    ) -> None:
+        self._bucket = S3Bucket(bucket, prefix, endpoint=endpoint, region=region)
+        super().__init__(self._bucket.objects, self._bucket.place)
+        self._largest_copy = largest_copy
+        self._memory = PartMemory(part_memory)
+
+    async def check(self) -> None:
+        """See ``Store.check``. The listing comes first: some stores create a bucket by a write."""
+        client, name = self._bucket.client, self._bucket.name
+        await self._bucket.run(
+            lambda: client.list_objects_v2(Bucket=name, Prefix=self._bucket.prefix, MaxKeys=1)
+        )
+        await super().check()
+
+    def writer(self, key: str, *, content_type: str, size_hint: int | None) -> S3Writer:
+        """See ``Store.writer``."""
+        return S3Writer(
+            bucket=self._bucket,
+            memory=self._memory,
+            key=key,
+            content_type=content_type,
+            size_hint=size_hint,
+        )
+
+    async def head(self, key: str) -> ObjectInfo | None:
+        """See ``Store.head``."""
+        return await self._bucket.run(self._head, key)
+
+    async def promote(self, source: ObjectInfo, target: str) -> ObjectInfo:
+        """See ``Store.promote``. The store copies only the very object that was seen."""
+        try:
+            await copy_object(self._bucket, source, target, largest=self._largest_copy)
+        except NotFoundError:
+            return await self._promoted_before(source, target)
+        return await self._finish_promotion(source, target)
+
+    async def signed_put(self, key: str, *, expires_in: int) -> str | None:
+        """See ``Store.signed_put``."""
+        return await self._bucket.run(
+            self._bucket.presign,
+            "put_object",
+            {"Key": self._bucket.full_key(key)},
+            expires_in=expires_in,
+            method="PUT",
+        )
+
+    async def signed_get(
+        self, key: str, *, expires_in: int, content_type: str, disposition: str
+    ) -> str | None:
+        """See ``Store.signed_get``."""
+        return await self._bucket.run(
+            self._bucket.presign,
+            "get_object",
+            {
+                "Key": self._bucket.full_key(key),
+                "ResponseContentType": content_type,
+                "ResponseContentDisposition": disposition,
+            },
+            expires_in=expires_in,
+            method="GET",
+        )
+
+    async def sweep_unfinished(self, before: datetime) -> int:
+        """See ``Store.sweep_unfinished``. An upload is as old as its last part."""
+        return await self._bucket.run(lambda: sum(1 for _ in self._abort_unfinished(before)))
+
+    async def close(self) -> None:
+        """See ``Store.close``."""
+        await asyncio.to_thread(self._bucket.close)
+
+    def _head(self, key: str) -> ObjectInfo | None:
+        try:
+            found = self._bucket.client.head_object(
+                Bucket=self._bucket.name, Key=self._bucket.full_key(key), ChecksumMode="ENABLED"
+            )
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+        composite = found.get("ChecksumType") == "COMPOSITE"
+        return ObjectInfo(
+            key=key,
+            size=found["ContentLength"],
+            modified=found["LastModified"].astimezone(UTC),
+            etag=found["ETag"],
+            crc64nvme=None if composite else found.get("ChecksumCRC64NVME"),
+        )
+
+    def _abort_unfinished(self, before: datetime) -> Iterator[str]:
+        bucket, name = self._bucket, self._bucket.name
+        pages = bucket.client.get_paginator("list_multipart_uploads").paginate(
+            Bucket=name, Prefix=bucket.prefix
+        )
+        for page in pages:
+            for upload in page.get("Uploads", []):
+                key, upload_id = upload["Key"], upload["UploadId"]
+                if upload["Initiated"] < before and not self._touched(key, upload_id, before):
+                    bucket.client.abort_multipart_upload(Bucket=name, Key=key, UploadId=upload_id)
+                    yield upload_id
+
+    def _touched(self, key: str, upload_id: str, since: datetime) -> bool:
+        pages = self._bucket.client.get_paginator("list_parts").paginate(
+            Bucket=self._bucket.name, Key=key, UploadId=upload_id
+        )
+        return any(
+            part["LastModified"] >= since for page in pages for part in page.get("Parts", [])
+        )

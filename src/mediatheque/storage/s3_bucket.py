@@ -1,0 +1,206 @@
+"""One bucket of an S3 store, spoken to by blocking calls that run in a few threads."""
+
+import asyncio
+import os
+import random
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+import urllib3
+from botocore.config import Config
+from botocore.exceptions import ClientError, NoCredentialsError
+from obstore.store import S3Store as ObstoreS3
+from urllib3.exceptions import HTTPError
+
+from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES
+from mediatheque.storage.s3_errors import is_passing, refusal, s3_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from obstore.store import S3Credential
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS = 8
+_TRANSFERS = 16
+_SEND_BYTES = 1 << 20
+_PRESIGNED_SECONDS = 900
+_PAUSES = (0.5, 2.0, 6.0, 14.0)
+_CREDENTIALS_KEPT = timedelta(minutes=5)  # botocore renews at least 10 minutes before they expire
+_NEVER = threading.Event()
+
+# urllib3 keeps the connect timeout on the socket while it sends, and Python counts it over one
+# whole ``sendall``: this is the time for _SEND_BYTES, not for a part.
+_TIMEOUT = urllib3.Timeout(connect=20, read=60)
+
+
+class S3Bucket:
+    """A bucket, and the prefix below which all our keys lie.
+
+    Credentials come from boto3's own chain (variables, files, roles) and are never logged.
+    """
+
+    def __init__(self, name: str, prefix: str, *, endpoint: str | None, region: str | None) -> None:
+        core = botocore.session.get_session()
+        session = boto3.Session(botocore_session=core)
+        ca_bundle = core.get_config_variable("ca_bundle")
+        self.name = name
+        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.client: S3Client = session.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=region or session.region_name or "us-east-1",
+            config=Config(  # type: ignore[call-arg]  # the stubs lack the endpoint setting
+                signature_version="s3v4",
+                # "virtual" rather than "auto": presigned URLs then name the region's own address.
+                s3={"addressing_style": "path" if endpoint else "virtual"},
+                # Otherwise every presigned URL would ask its user for a checksum header.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                ignore_configured_endpoint_urls=True,
+                retries={"mode": "standard", "max_attempts": 5},
+                connect_timeout=10,
+                read_timeout=120,
+                max_pool_connections=_THREADS + _TRANSFERS,
+            ),
+        )
+        address = urlsplit(self.client.meta.endpoint_url)
+        port = f":{address.port}" if address.port else ""
+        self.place = f"The bucket {name!r} at {address.scheme}://{address.hostname}{port}"
+        self.objects = ObstoreS3(
+            name,
+            prefix=self.prefix.rstrip("/") or None,
+            endpoint=self.client.meta.endpoint_url,
+            region=self.client.meta.region_name,
+            virtual_hosted_style_request=False,
+            credential_provider=_credentials_of(session),
+            client_options={
+                **CLIENT_OPTIONS,
+                "allow_http": address.scheme == "http",
+                **({"root_certificate": _read(ca_bundle)} if ca_bundle else {}),
+            },
+            retry_config=RETRIES,
+        )
+        self._http = urllib3.PoolManager(
+            maxsize=_TRANSFERS, timeout=_TIMEOUT, retries=False, ca_certs=ca_bundle
+        )
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
+        self._transfers = ThreadPoolExecutor(_TRANSFERS, thread_name_prefix="s3-transfer")
+
+    def full_key(self, key: str) -> str:
+        """Return the name that an object of ours has in the bucket."""
+        return self.prefix + key
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a short blocking call in a thread; its S3 errors become ours."""
+        return await self._in(self._threads, lambda: call(*args, **kwargs))
+
+    async def transfer(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking call that moves many bytes; the short ones never queue behind these."""
+        return await self._in(self._transfers, lambda: call(*args, **kwargs))
+
+    def presign(
+        self, operation: str, parameters: Mapping[str, Any], *, expires_in: int, method: str
+    ) -> str:
+        """Return a URL that allows one ``operation`` for ``expires_in`` seconds. Contacts nobody.
+
+        ``parameters`` are boto3's, without the bucket.
+        """
+        return self.client.generate_presigned_url(
+            operation,
+            Params={"Bucket": self.name, **parameters},
+            ExpiresIn=expires_in,
+            HttpMethod=method,
+        )
+
+    def send(
+        self,
+        operation: Literal["put_object", "upload_part"],
+        parameters: Mapping[str, Any],
+        body: memoryview,
+        *,
+        crc64nvme: str,
+        give_up: threading.Event = _NEVER,
+    ) -> str:
+        """Send ``body`` with its checksum, which the store verifies; return the ETag. Blocks.
+
+        Passing troubles are waited out, five tries in about half a minute, unless ``give_up`` is
+        set meanwhile. Raises what ``s3_errors`` understands.
+        """
+        for pause in _PAUSES:
+            try:
+                return self._send_once(operation, parameters, body, crc64nvme)
+            except (ClientError, HTTPError) as error:
+                if not is_passing(error):
+                    raise
+                if give_up.wait(pause * random.uniform(0.75, 1.25)):  # noqa: S311
+                    raise
+        return self._send_once(operation, parameters, body, crc64nvme)
+
+    def close(self) -> None:
+        """Wait for the calls under way and close every connection. Blocks."""
+        self._transfers.shutdown()
+        self._threads.shutdown()
+        self._http.clear()
+        self.client.close()
+
+    async def _in(self, threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+        def guarded() -> T:
+            with s3_errors(self.place):
+                return call()
+
+        return await asyncio.get_running_loop().run_in_executor(threads, guarded)
+
+    def _send_once(
+        self, operation: str, parameters: Mapping[str, Any], body: memoryview, crc64nvme: str
+    ) -> str:
+        # Every x-amz- header must be signed; the bytes themselves are not, so that nothing is
+        # hashed with SHA-256: the checksum speaks for them.
+        url = self.presign(
+            operation,
+            {**parameters, "ChecksumCRC64NVME": crc64nvme},
+            expires_in=_PRESIGNED_SECONDS,
+            method="PUT",
+        )
+        headers = {"Content-Length": str(len(body)), "x-amz-checksum-crc64nvme": crc64nvme}
+        if "ContentType" in parameters:
+            headers["Content-Type"] = parameters["ContentType"]
+        pieces = [body[i : i + _SEND_BYTES] for i in range(0, len(body), _SEND_BYTES)]
+        answer = self._http.request("PUT", url, body=cast("list[bytes]", pieces), headers=headers)
+        if answer.status != 200:
+            raise refusal(operation, answer.status, answer.data)
+        if answer.headers.get("x-amz-checksum-crc64nvme") != crc64nvme:
+            raise refusal(operation, 200, b"<Code>ChecksumNotVerified</Code>")
+        return answer.headers["ETag"]
+
+
+def _credentials_of(session: boto3.Session) -> "Callable[[], S3Credential]":
+    """Give obstore what boto3 resolved, so that both agree."""
+
+    def provide() -> "S3Credential":
+        found = session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        frozen = found.get_frozen_credentials()
+        if frozen.access_key is None or frozen.secret_key is None:
+            raise NoCredentialsError
+        return {
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": datetime.now(UTC) + _CREDENTIALS_KEPT,
+        }
+
+    return provide
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123
+        return file.read()

@@ -1,0 +1,213 @@
+"""One object on its way into an S3 store."""
+
+import asyncio
+import contextlib
+import mmap
+import threading
+
+from awscrt import checksums
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mediatheque.domain.errors import TooLargeError
+from mediatheque.storage.digest import Digest, encode_crc64nvme
+from mediatheque.storage.multipart import MOST_PARTS, MultipartUpload, part_bytes
+from mediatheque.storage.s3_bucket import S3Bucket
+from mediatheque.storage.stores import Stored
+
+# What a writer may hold without asking for memory, so that small files never queue behind big ones.
+_SMALL_BYTES = 256 << 10
+
+
+class PartMemory:
+    """Keeps the part buffers of all writers of one process together below ``limit`` bytes.
+
+    First come, first served. A buffer larger than the limit is given out when no other is.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    async def take(self, size: int) -> None:
+        """Wait until ``size`` bytes are free and take them."""
+        async with self._turn:
+            while self._used and self._used + size > self._limit:
+                self._freed.clear()
+                await self._freed.wait()
+            self._used += size
+
+    def give_back(self, size: int) -> None:
+        """Free what was taken."""
+        self._used -= size
+        self._freed.set()
+
+
+class _Part:
+    """Memory for one part. Pages that were never filled cost nothing."""
+
+    def __init__(self, capacity: int, reserved: int) -> None:
+        self.reserved = reserved
+        self.filled = 0
+        # Not a bytearray: these pages go straight back to the system, whatever the allocator does.
+        self._pages = mmap.mmap(-1, capacity)
+
+    @property
+    def is_full(self) -> bool:
+        return self.filled == len(self._pages)
+
+    def fill(self, piece: memoryview) -> memoryview:
+        """Take what fits of ``piece``; return the rest."""
+        taken = piece[: len(self._pages) - self.filled]
+        self._pages[self.filled : self.filled + len(taken)] = taken
+        self.filled += len(taken)
+        return piece[len(taken) :]
+
+    def content(self) -> memoryview:
+        return memoryview(self._pages)[: self.filled]
+
+
+class S3Writer:
+    """See ``ObjectWriter``. What fits in one part goes as one PutObject, more as parts.
+
+    At most one part is being sent while the next one fills. Hashing and sending happen in the
+    bucket's threads. ``size_hint`` plans part sizes and memory.
+    """
+
+    def __init__(
+        self,
+        *,
+        bucket: S3Bucket,
+        memory: PartMemory,
+        key: str,
+        content_type: str,
+        size_hint: int | None,
+    ) -> None:
+        self._bucket = bucket
+        self._memory = memory
+        self._key = key
+        self._content_type = content_type
+        self._size_hint = size_hint
+        self._digest = Digest()
+        self._small = bytearray()
+        self._part: _Part | None = None
+        self._number = 1
+        self._planned_bytes = 0
+        self._upload: MultipartUpload | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._give_up = threading.Event()
+        self._published = False
+        self._closed = False
+
+    async def write(self, piece: bytes) -> None:
+        """See ``ObjectWriter.write``. Raises TooLargeError beyond 10,000 parts, too."""
+        rest = memoryview(piece)
+        if self._part is None and len(self._small) + len(rest) <= _SMALL_BYTES:
+            self._small += rest
+            return
+        while rest:
+            if self._part is None:
+                self._part = await self._new_part()
+            elif self._part.is_full:
+                await self._hand_over()
+            else:
+                rest = self._part.fill(rest)
+
+    async def commit(self) -> Stored:
+        """See ``ObjectWriter.commit``. The store has verified every byte and the whole."""
+        await self._sent()
+        self._sending = asyncio.create_task(self._publish())
+        await self._sent()
+        self._closed = True
+        digest = self._digest
+        return Stored(self._key, digest.size, digest.crc64nvme, digest.blake3)
+
+    async def abort(self) -> None:
+        """See ``ObjectWriter.abort``. Waits for a part under way, so that none lands afterwards."""
+        if self._closed:
+            return
+        self._closed = True
+        self._give_up.set()
+        if self._sending is not None:
+            await asyncio.wait([self._sending])
+            self._sending.exception()
+        if self._part is not None:
+            self._memory.give_back(self._part.reserved)
+            self._part = None
+        await self._bucket.run(self._remove)
+
+    async def _new_part(self) -> _Part:
+        if self._number > MOST_PARTS:
+            raise TooLargeError("There are more bytes than were announced, or than S3 can hold.")
+        capacity = part_bytes(self._size_hint, self._number)
+        reserved = capacity
+        if self._size_hint is not None:
+            missing = self._size_hint - self._planned_bytes
+            reserved = min(capacity, max(missing, _SMALL_BYTES))
+        await self._memory.take(reserved)
+        self._planned_bytes += capacity
+        part = _Part(capacity, reserved)
+        part.fill(memoryview(self._small))
+        self._small = bytearray()
+        return part
+
+    async def _hand_over(self) -> None:
+        """Start to send the full part as soon as the one before it has arrived."""
+        await self._sent()
+        assert self._part is not None
+        part, number = self._part, self._number
+        self._part, self._number = None, number + 1
+        self._sending = asyncio.create_task(self._send(part, number))
+
+    async def _sent(self) -> None:
+        if self._sending is not None:
+            # A cancelled caller must not lose sight of a thread that reads the part's memory.
+            await asyncio.shield(self._sending)
+            self._sending = None
+
+    async def _send(self, part: _Part, number: int) -> None:
+        try:
+            await self._bucket.transfer(self._send_part, part.content(), number)
+        finally:
+            self._memory.give_back(part.reserved)
+
+    async def _publish(self) -> None:
+        part, self._part = self._part, None
+        content = memoryview(self._small) if part is None else part.content()
+        try:
+            await self._bucket.transfer(self._send_last, content)
+        finally:
+            if part is not None:
+                self._memory.give_back(part.reserved)
+        self._published = True
+
+    def _send_part(self, content: memoryview, number: int) -> None:
+        self._digest.update(content)
+        if self._upload is None:
+            self._upload = MultipartUpload(self._bucket, self._key, self._content_type)
+        crc = encode_crc64nvme(checksums.crc64nvme(content))
+        self._upload.send_part(number, content, crc64nvme=crc, give_up=self._give_up)
+
+    def _send_last(self, content: memoryview) -> None:
+        if self._upload is not None:
+            self._send_part(content, self._number)
+            self._upload.complete(size=self._digest.size, crc64nvme=self._digest.crc64nvme)
+            return
+        self._digest.update(content)
+        self._bucket.send(
+            "put_object",
+            {"Key": self._bucket.full_key(self._key), "ContentType": self._content_type},
+            content,
+            crc64nvme=self._digest.crc64nvme,
+            give_up=self._give_up,
+        )
+
+    def _remove(self) -> None:
+        if self._published:  # a commit that nobody waited for any more went through
+            with contextlib.suppress(ClientError, BotoCoreError):
+                self._bucket.client.delete_object(
+                    Bucket=self._bucket.name, Key=self._bucket.full_key(self._key)
+                )
+        elif self._upload is not None:
+            self._upload.abort()

@@ -1,0 +1,16 @@
+"""What is measured: one module for each question."""
+
+from collections.abc import Callable, Mapping
+
+from tests.bench.cases import download, lists, memory, small, upload
+from tests.bench.outcome import Outcome
+from tests.bench.plan import Plan
+
+CASES: Mapping[str, Callable[[Plan], list[Outcome]]] = {
+    "upload": upload.run,
+    "download": download.run,
+    "memory": memory.run,
+    "lists": lists.run,
+    "small": small.run,
+}
+"""Every case by the name that ``--only`` takes, in the order in which they run."""

@@ -1,0 +1,20 @@
+"""What a run is asked to do, and with what."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``size`` of the big file in bytes, ``rows`` of the long list.
+
+    ``directory`` is on the disk that is measured. ``nginx`` and ``wrk`` are paths of programs,
+    None where the machine has none.
+    """
+
+    directory: Path
+    rounds: int
+    size: int
+    rows: int
+    nginx: str | None
+    wrk: str | None

@@ -1,0 +1,136 @@
+"""What a server's processes use while something is done to them: time, processor, memory."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+_SAMPLE_SECONDS = 0.05
+_PSS_EVERY = 5
+"""PSS walks every mapping of a process, so it is read on every fifth sample only."""
+_LIST_EVERY = 20
+"""Finding children reads all of ``/proc``; servers start processes rarely."""
+
+ListProcesses = Callable[[], Sequence[psutil.Process]]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One piece of work: seconds by the clock and on processors, and peaks of memory in bytes.
+
+    ``peak_rss_bytes`` is the sum over processes and counts shared pages once for each of them;
+    ``peak_pss_bytes`` counts them once in all (0 where the system does not tell, as on macOS).
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_rss_bytes: int
+    peak_pss_bytes: int
+
+
+class Probe:
+    """Watches a server from the opening of a ``with`` block to its end; then ``usage`` is there.
+
+    :param counted: lists the processes whose processor time counts.
+    :param weighed: lists the processes whose memory counts.
+    """
+
+    usage: Usage
+
+    def __init__(self, counted: ListProcesses, weighed: ListProcesses) -> None:
+        self._counted = counted
+        self._weighed = weighed
+        self._extra_cpu_seconds = 0.0
+
+    def add_cpu(self, seconds: float) -> None:
+        """Count processor time that the harness spent on the server's behalf."""
+        self._extra_cpu_seconds += seconds
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Measure what happens inside the block."""
+        peaks = _Peaks(self._weighed)
+        peaks.start()
+        cpu_before = cpu_seconds(self._counted())
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            wall = time.perf_counter() - started
+            cpu = cpu_seconds(self._counted()) - cpu_before
+            peaks.stop()
+        self.usage = Usage(wall, cpu + self._extra_cpu_seconds, peaks.rss, peaks.pss)
+
+
+class _Peaks(threading.Thread):
+    """Samples memory in the background until stopped; at least once before and once after."""
+
+    def __init__(self, weighed: ListProcesses) -> None:
+        super().__init__(daemon=True)
+        self.rss = 0
+        self.pss = 0
+        self._weighed = weighed
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        count = 0
+        processes: Sequence[psutil.Process] = ()
+        while True:
+            last = self._stopping.wait(_SAMPLE_SECONDS if count else 0)
+            if count % _LIST_EVERY == 0 or last:
+                processes = self._weighed()
+            self.rss = max(self.rss, rss_bytes(processes))
+            if count % _PSS_EVERY == 0 or last:
+                self.pss = max(self.pss, pss_bytes(processes))
+            if last:
+                return
+            count += 1
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join()
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process and everything that descends from it; nothing when it has ended."""
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    """Sum user and system time, that of children which have ended included."""
+    total = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def rss_bytes(processes: Sequence[psutil.Process]) -> int:
+    """Sum the resident memory of processes."""
+    total = 0
+    for process in processes:
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def pss_bytes(processes: Sequence[psutil.Process]) -> int:
+    """Sum the proportional memory of processes (Linux; 0 elsewhere)."""
+    total = 0
+    for process in processes:
+        try:
+            total += getattr(process.memory_full_info(), "pss", 0)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total

@@ -1,0 +1,121 @@
+"""The real service as a real process, as an operator would start it."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.bench.client import Connection
+from tests.bench.machine import Address, free_address
+from tests.bench.outcome import BenchError
+from tests.bench.probe import Probe, family
+
+_START_SECONDS = 120
+_STOP_SECONDS = 60
+_DATABASE = "postgres"
+
+
+class Service:
+    """A running Mediatheque with a data directory of its own."""
+
+    def __init__(self, address: Address, data_dir: Path, process: psutil.Process) -> None:
+        self.address = address
+        self.data_dir = data_dir
+        self._process = process
+
+    def probe(self) -> Probe:
+        """Return a probe: the time of all processes, the memory of all but the database's."""
+        return Probe(self._processes, self.own_processes)
+
+    def own_processes(self) -> list[psutil.Process]:
+        """Return the processes that run our code: everything but the embedded PostgreSQL."""
+        return [process for process in self._processes() if not _is_database(process)]
+
+    def _processes(self) -> list[psutil.Process]:
+        return family(self._process)
+
+
+@contextmanager
+def running(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+    """Run ``mediatheque serve`` on a fresh data directory for the length of a block.
+
+    Everything is as shipped but for ``settings`` (``MEDIATHEQUE_…`` variables); what the caller's
+    own environment says of Mediatheque is left out.
+
+    :raises BenchError: it does not start, or does not stop; says what it wrote last.
+    """
+    address = free_address()
+    data_dir = directory / "data"
+    directory.mkdir(parents=True)
+    log = directory / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("mediatheque"), "serve"],
+            env=_environment(address, data_dir, settings or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C ends the run, and the run ends the service
+        )
+    try:
+        _wait_until_ready(address, process, log)
+        yield Service(address, data_dir, psutil.Process(process.pid))
+    finally:
+        _stop(process)
+
+
+def _environment(address: Address, data_dir: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("MEDIATHEQUE_")
+    }
+    return inherited | {
+        "MEDIATHEQUE_DATA_DIR": str(data_dir),
+        "MEDIATHEQUE_HOST": address.host,
+        "MEDIATHEQUE_PORT": str(address.port),
+        **settings,
+    }
+
+
+def _wait_until_ready(address: Address, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    refusal = "it listens on nothing"
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+        if not address.accepts_connections():
+            continue
+        client = Connection(address)
+        try:
+            client.get("/ready")
+        except BenchError as error:
+            refusal = str(error)
+        else:
+            return
+        finally:
+            client.close()
+    last_words = log.read_text(errors="replace")[-2000:]
+    raise BenchError(f"The service did not start ({refusal}). It wrote:\n{last_words}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    started = [] if process.poll() is not None else family(psutil.Process(process.pid))
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise BenchError(f"The service did not stop within {_STOP_SECONDS} s.") from None
+    finally:
+        for left_over in started:
+            if left_over.is_running():
+                left_over.kill()
+
+
+def _is_database(process: psutil.Process) -> bool:
+    try:
+        return bool(process.name() == _DATABASE)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,47 @@
+"""Opening stores, and moving whole objects in and out of them."""
+
+import uuid
+from typing import Any
+
+import pytest
+from tests.support.seaweedfs import SeaweedFS
+
+from mediatheque.storage.s3 import S3Store
+from mediatheque.storage.stores import Store, Stored
+
+PIECE_BYTES = 300_000
+
+
+def open_s3(
+    server: SeaweedFS,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    endpoint: str | None = None,
+    bucket: str | None = None,
+    **options: Any,
+) -> S3Store:
+    """Open a store below a prefix of its own, so that tests do not see each other's objects."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    prefix = f"test/{uuid.uuid4().hex}"
+    return S3Store(bucket or server.bucket, prefix, endpoint=endpoint or server.endpoint, **options)
+
+
+async def put(
+    store: Store, key: str, content: bytes, *, content_type: str = "application/octet-stream"
+) -> Stored:
+    """Write one object in pieces, as they would arrive from a client."""
+    writer = store.writer(key, content_type=content_type, size_hint=len(content))
+    for start in range(0, len(content), PIECE_BYTES):
+        await writer.write(content[start : start + PIECE_BYTES])
+    return await writer.commit()
+
+
+async def get(store: Store, key: str, start: int = 0, end: int | None = None) -> bytes:
+    """Read one object, or a part of it."""
+    return b"".join([piece async for piece in store.read(key, start, end)])
+
+
+async def keys(store: Store, prefix: str = "") -> set[str]:
+    """Return the keys of all objects below a prefix."""
+    return {info.key async for info in store.list(prefix)}
