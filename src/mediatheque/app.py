@@ -20,6 +20,7 @@ from mediatheque.config import Settings, read_settings
 from mediatheque.doors import health
 from mediatheque.doors.files import errors as files_errors
 from mediatheque.doors.files import routes as files
+from mediatheque.doors.http.bodies import BodyReader
 from mediatheque.doors.http.observe import Observe
 from mediatheque.doors.http.origins import OriginGuard
 from mediatheque.doors.http.problems import Door, error_handler, find_door
@@ -45,6 +46,7 @@ def create_app() -> Observe:
 def build_app(runtime: Runtime) -> Observe:
     """Return the application that serves ``runtime``; it closes it when it stops."""
     settings = runtime.settings
+    bodies = BodyReader(idle_timeout=settings.idle_timeout, limit=settings.max_upload_size)
     guard = OriginGuard(settings.cors_origins, settings.public_url)
 
     def check_origin(request: Request[Any, Any, Any]) -> None:
@@ -61,6 +63,7 @@ def build_app(runtime: Runtime) -> Observe:
         ],
         dependencies={
             "services": Provide(lambda: runtime.services, sync_to_thread=False),
+            "bodies": Provide(lambda: bodies, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
         },
         before_request=check_origin,

@@ -85,15 +85,8 @@ def _partition(directory: Path) -> tuple[str, str]:
     if not mounts:
         return "unknown", "unknown"
     mount = max(mounts, key=lambda candidate: len(candidate.mountpoint))
-    block = Path("/sys/class/block") / Path(mount.device).name
-    model = _first_line(block / "device" / "model") or _first_line(block / "../device/model")
-    rotational = _first_line(block / "queue" / "rotational")
-    kind = {"0": "solid state or virtual", "1": "rotating"}.get(rotational, "")
-    return mount.fstype, " ".join(part for part in (mount.device, model, kind) if part)
-
-
-def _first_line(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        model = (Path("/sys/class/block") / Path(mount.device).name / "../device/model").read_text()
     except OSError:
-        return ""
+        model = ""
+    return mount.fstype, f"{mount.device} {model}".strip()

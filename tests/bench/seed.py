@@ -1,10 +1,10 @@
 """A long list: rows of medias written straight into the database, with no bytes behind them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-
 from tests.bench.outcome import BenchError
 
 _USER = "mediatheque"
@@ -103,10 +103,15 @@ class Database:
         ]
         return [common] if common[1] == rare[1] else [common, rare]
 
-    async def count(self, condition: str) -> int:
-        """Return how many rows fulfil an SQL condition."""
+    async def quantiles(self, column: str, fractions: Sequence[float]) -> list[Any]:
+        """Return the values of a column that so large a part of the rows does not exceed."""
+        query = f"SELECT percentile_disc($1::float8[]) WITHIN GROUP (ORDER BY {column}) FROM medias"
+        return list(await self._connected.fetchval(query, fractions))
+
+    async def count(self, condition: str, *values: Any) -> int:
+        """Return how many rows fulfil an SQL condition on ``$1``, ``$2``, …"""
         query = f"SELECT count(*) FROM medias WHERE {condition}"
-        return int(await self._connected.fetchval(query))
+        return int(await self._connected.fetchval(query, *values))
 
     async def close(self) -> None:
         """Close the connection."""

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-
 from tests.bench.client import Connection
 from tests.bench.machine import Address, free_address
 from tests.bench.outcome import BenchError
@@ -47,7 +46,7 @@ def running(directory: Path, settings: Mapping[str, str] | None = None) -> Itera
     Everything is as shipped but for ``settings`` (``MEDIATHEQUE_…`` variables); what the caller's
     own environment says of Mediatheque is left out.
 
-    :raises BenchError: it does not start, or does not stop; says what it wrote last.
+    :raises BenchError: it does not start or stop, or the block raised it; says what it wrote last.
     """
     address = free_address()
     data_dir = directory / "data"
@@ -63,8 +62,12 @@ def running(directory: Path, settings: Mapping[str, str] | None = None) -> Itera
             start_new_session=True,  # Ctrl-C ends the run, and the run ends the service
         )
     try:
-        _wait_until_ready(address, process, log)
+        _wait_until_ready(address, process)
         yield Service(address, data_dir, psutil.Process(process.pid))
+    except BenchError as error:
+        state = "still runs" if process.poll() is None else f"ended with {process.returncode}"
+        last_words = log.read_text(errors="replace")[-3000:]
+        raise BenchError(f"{error}\nThe service {state}; it wrote last:\n{last_words}") from error
     finally:
         _stop(process)
 
@@ -81,7 +84,7 @@ def _environment(address: Address, data_dir: Path, settings: Mapping[str, str]) 
     }
 
 
-def _wait_until_ready(address: Address, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(address: Address, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _START_SECONDS
     refusal = "it listens on nothing"
     while time.monotonic() < deadline and process.poll() is None:
@@ -97,8 +100,7 @@ def _wait_until_ready(address: Address, process: subprocess.Popen[bytes], log: P
             return
         finally:
             client.close()
-    last_words = log.read_text(errors="replace")[-2000:]
-    raise BenchError(f"The service did not start ({refusal}). It wrote:\n{last_words}")
+    raise BenchError(f"The service did not start: {refusal}.")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from awscrt import checksums
 from blake3 import blake3
-from tests.support.stores import get, keys, open_s3, put
+from tests.support.stores import get, keys, open_obstore, open_s3, put
 
 from mediatheque.domain.errors import ConflictError, NotFoundError
 from mediatheque.storage.local import LocalStore
@@ -25,7 +25,8 @@ KIB = 1 << 10
 MIB = 1 << 20
 # More than two parts of a multipart upload, and no multiple of anything.
 LARGE = random.Random(1).randbytes(17 * MIB + 12_345)
-ALL_STORES = ["local", "memory", "s3"]
+# "obstore" is what Google's and Azure's stores go through, here in front of SeaweedFS.
+ALL_STORES = ["local", "memory", "obstore", "s3"]
 
 
 @pytest.fixture(params=ALL_STORES)
@@ -37,6 +38,8 @@ async def store(
         opened = LocalStore(tmp_path / "objects")
     elif request.param == "memory":
         opened = open_remote("memory://")
+    elif request.param == "obstore":
+        opened = open_obstore(request.getfixturevalue("seaweedfs"))
     else:
         opened = open_s3(request.getfixturevalue("seaweedfs"), monkeypatch)
     yield opened
@@ -153,18 +156,22 @@ async def test_abort_after_commit_is_harmless(store: Store, size: int) -> None:
 async def test_abort_after_a_cancelled_commit_leaves_nothing_behind(
     store: Store, size: int
 ) -> None:
-    writer = store.writer("a/object", content_type="video/mp4", size_hint=size)
-    await writer.write(LARGE[:size])
-    commit = asyncio.create_task(writer.commit())
-    await asyncio.sleep(0)
-    commit.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await commit
+    # Somewhere among these moments the object is already there, but nobody has been told.
+    for milliseconds in (0, 1, 2, 4, 8, 16, 32):
+        key = f"a/{milliseconds}"
+        writer = store.writer(key, content_type="video/mp4", size_hint=size)
+        await writer.write(LARGE[:size])
+        commit = asyncio.create_task(writer.commit())
+        await asyncio.sleep(milliseconds / 1000)
+        if not commit.cancel():
+            break
+        with pytest.raises(asyncio.CancelledError):
+            await commit
 
-    await writer.abort()
+        await writer.abort()
 
-    assert await store.head("a/object") is None
-    assert await leftovers(store) == 0
+        assert await store.head(key) is None
+        assert await leftovers(store) == 0
 
 
 async def test_abort_after_a_cancelled_write_leaves_nothing_behind(store: Store) -> None:
@@ -195,7 +202,7 @@ async def test_commit_replaces_the_object_and_only_commit_does(store: Store, siz
     assert await get(store, "a/object") == LARGE[:size]
 
 
-@pytest.mark.parametrize("store", ["local", "s3"], indirect=True)
+@pytest.mark.parametrize("store", ["local", "obstore", "s3"], indirect=True)
 async def test_writing_holds_a_bounded_amount_of_memory(store: Store) -> None:
     process = psutil.Process()
     await put(store, "a/object", LARGE)
@@ -420,7 +427,9 @@ async def test_list_yields_more_than_a_page_of_a_store(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("store", "left"), [("local", 1), ("memory", 0), ("s3", 1)], indirect=["store"]
+    ("store", "left"),
+    [("local", 1), ("memory", 0), ("obstore", 0), ("s3", 1)],
+    indirect=["store"],
 )
 async def test_sweeping_removes_what_a_crash_left_behind_once_it_is_old(
     store: Store, left: int
@@ -452,8 +461,8 @@ async def test_free_space_is_unknown_or_some(store: Store) -> None:
     assert free is None or free > 0
 
 
-@pytest.mark.parametrize("store", ["local", "memory"], indirect=True)
-async def test_a_store_that_speaks_no_http_signs_no_urls(store: Store) -> None:
+@pytest.mark.parametrize("store", ["local", "memory", "obstore"], indirect=True)
+async def test_a_store_that_cannot_sign_gives_no_urls(store: Store) -> None:
     assert await store.signed_put("a/object", expires_in=60) is None
     signed = await store.signed_get(
         "a/object", expires_in=60, content_type="video/mp4", disposition="inline"

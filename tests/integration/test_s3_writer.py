@@ -1,33 +1,50 @@
 """How objects get into an S3 store when network, store or memory make trouble."""
 
 import asyncio
+import base64
 import random
+import threading
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
-from botocore.exceptions import ClientError
-
-from mediatheque.domain.errors import StorageFullError, TooLargeError, UnavailableError
-from mediatheque.storage import multipart, s3_bucket
-from mediatheque.storage.multipart import MultipartUpload, part_bytes
-from mediatheque.storage.s3 import S3Store
-from mediatheque.storage.s3_bucket import S3Bucket
+from awscrt import checksums
 from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import get, keys, open_s3, put
 
+from mediatheque.domain.errors import (
+    MediathequeError,
+    StorageFullError,
+    TooLargeError,
+    UnavailableError,
+)
+from mediatheque.storage import s3_bucket, s3_writer
+from mediatheque.storage.multipart import MOST_PARTS, MultipartUpload, part_bytes
+from mediatheque.storage.s3 import S3Store
+from mediatheque.storage.s3_bucket import S3Bucket
+
 KIB = 1 << 10
 MIB = 1 << 20
+GIB = 1 << 30
 CONTENT = random.Random(2).randbytes(17 * MIB + 77)
 SMALL = CONTENT[: 100 * KIB]
-SEND_PUT = "PUT /"
-SEND_PART_TWO = "partNumber=2"
-COMPLETE = "POST "
+PUT = "^PUT "
+PART_TWO = "^PUT .*partNumber=2"
+COMPLETE = "^POST .*uploadId="
+BOTH_WAYS = pytest.mark.parametrize(
+    ("content", "line"), [(SMALL, PUT), (CONTENT, PART_TWO)], ids=["put", "part"]
+)
 
 
-def error_answer(status: str, code: str) -> bytes:
+def refused(status: str, code: str) -> bytes:
     return answer(status, f"<Error><Code>{code}</Code></Error>")
+
+
+def crc64nvme(content: bytes) -> str:
+    return base64.b64encode(checksums.crc64nvme(content).to_bytes(8, "big")).decode()
 
 
 @pytest.fixture
@@ -47,21 +64,31 @@ async def store(
     await opened.close()
 
 
-def sent(proxy: Proxy, line: str) -> int:
-    return sum(line in request for request in proxy.requests)
+async def fails(store: S3Store, content: bytes) -> MediathequeError:
+    """Write an object that cannot be written; return the error after nothing was left behind."""
+    writer = store.writer("a/object", content_type="video/mp4", size_hint=len(content))
+
+    async def write() -> None:
+        await writer.write(content)
+        await writer.commit()
+
+    with pytest.raises(MediathequeError) as caught:
+        await write()
+    await writer.abort()
+    assert await store.head("a/object") is None
+    assert await keys(store) == set()
+    return caught.value
 
 
-@pytest.mark.parametrize(
-    ("content", "line"), [(SMALL, SEND_PUT), (CONTENT, SEND_PART_TWO)], ids=["put", "part"]
-)
+@BOTH_WAYS
 @pytest.mark.parametrize(
     "fault",
     [
         Fault("", Harm.CUT),
         Fault("", Harm.DAMAGE),
         Fault("", Harm.LOSE_ANSWER),
-        Fault("", Harm.ANSWER, answer=error_answer("503 Slow Down", "SlowDown")),
-        Fault("", Harm.ANSWER, answer=error_answer("500 Internal Error", "InternalError")),
+        Fault("", Harm.ANSWER, answer=refused("503 Slow Down", "SlowDown")),
+        Fault("", Harm.ANSWER, answer=refused("500 Internal Server Error", "InternalError")),
         Fault("", Harm.ANSWER, answer=answer("429 Too Many Requests")),
     ],
     ids=["cut", "damaged", "answer lost", "slow down", "internal error", "too many"],
@@ -69,76 +96,241 @@ def sent(proxy: Proxy, line: str) -> int:
 async def test_bytes_that_fail_to_arrive_twice_are_sent_a_third_time(
     store: S3Store, proxy: Proxy, content: bytes, line: str, fault: Fault
 ) -> None:
-    proxy.faults.append(Fault(line, fault.harm, times=2, answer=fault.answer))
+    proxy.faults.append(replace(fault, line=line, times=2))
 
     await put(store, "a/object", content)
 
-    assert sent(proxy, line) == 3
+    assert proxy.count(line) == 3
     assert await get(store, "a/object") == content
 
 
-@pytest.mark.parametrize(
-    ("content", "line"), [(SMALL, SEND_PUT), (CONTENT, SEND_PART_TWO)], ids=["put", "part"]
-)
-async def test_the_store_keeps_nothing_of_an_object_whose_bytes_are_always_damaged(
+@BOTH_WAYS
+async def test_nothing_is_kept_of_an_object_whose_bytes_are_damaged_every_time(
     store: S3Store, proxy: Proxy, content: bytes, line: str
 ) -> None:
-    proxy.faults.append(Fault(line, Harm.DAMAGE, times=5))
-    writer = store.writer("a/object", content_type="video/mp4", size_hint=None)
+    proxy.faults.append(Fault(line, Harm.DAMAGE, times=99))
 
-    with pytest.raises(UnavailableError, match="checksum"):
-        await writer.write(content)
-        await writer.commit()
-    await writer.abort()
+    error = await fails(store, content)
 
-    assert sent(proxy, line) == 5
-    assert await keys(store) == set()
-    assert await bucket_of(store).run(unfinished, bucket_of(store)) == []
+    assert isinstance(error, UnavailableError)
+    assert "checksum" in error.detail
+    assert proxy.count(line) == 5
 
 
-async def test_a_damaged_object_is_refused_on_completion(store: S3Store) -> None:
-    bucket = bucket_of(store)
-    right, wrong = CONTENT[: 8 * MIB], CONTENT[8 * MIB : 16 * MIB]
-    right_crc, wrong_crc = (
-        (await put(store, f"crc/{number}", part)).crc64nvme
-        for number, part in enumerate((right, wrong))
-    )
+async def test_the_store_compares_the_checksum_over_all_parts(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await open_s3(seaweedfs, monkeypatch).close()  # sets the credentials
+    bucket = S3Bucket(seaweedfs.bucket, "whole", endpoint=seaweedfs.endpoint, region=None)
 
-    def try_it() -> None:
+    def complete_with_the_checksum_of_something_else() -> None:
         upload = MultipartUpload(bucket, "a/object", "video/mp4")
         upload.send_part(
-            1, memoryview(right), crc64nvme=right_crc, give_up=s3_bucket.NEVER
+            1, memoryview(SMALL), crc64nvme=crc64nvme(SMALL), give_up=threading.Event()
         )
-        upload.complete(size=len(right), crc64nvme=wrong_crc)
+        try:
+            upload.complete(size=len(SMALL), crc64nvme=crc64nvme(b"something else"))
+        finally:
+            upload.abort()
 
     with pytest.raises(UnavailableError, match="checksum"):
-        await bucket.run(try_it)
+        await bucket.run(complete_with_the_checksum_of_something_else)
+    bucket.close()
 
-    assert await store.head("a/object") is None
+
+@BOTH_WAYS
+async def test_a_store_that_verifies_no_checksum_is_not_trusted(
+    store: S3Store, proxy: Proxy, content: bytes, line: str
+) -> None:
+    proxy.faults.append(
+        Fault(line, Harm.ANSWER, answer=answer("200 OK", headers='ETag: "0123"\r\n'))
+    )
+
+    error = await fails(store, content)
+
+    assert isinstance(error, UnavailableError)
+    assert "CRC64NVME" in error.detail
 
 
 @pytest.mark.parametrize(
-    "fault",
+    ("harm", "other_answer"),
     [
-        Fault("uploadId", Harm.LOSE_ANSWER),
-        Fault(
-            "uploadId", Harm.REPLACE_ANSWER, answer=error_answer("404 Not Found", "NoSuchUpload")
-        ),
+        (Harm.LOSE_ANSWER, b""),
+        (Harm.REPLACE_ANSWER, refused("404 Not Found", "NoSuchUpload")),
     ],
-    ids=["repeated", "found by looking"],
+    ids=["completed twice", "found by looking"],
 )
 async def test_completing_is_safe_when_the_answer_got_lost(
-    store: S3Store, proxy: Proxy, fault: Fault
+    store: S3Store, proxy: Proxy, harm: Harm, other_answer: bytes
 ) -> None:
-    writer = store.writer("a/object", content_type="video/mp4", size_hint=None)
-    await writer.write(CONTENT)
-    await asyncio.sleep(0)
-    proxy.faults.append(Fault("POST ", Harm.CUT, times=0))
-    while sent(proxy, "partNumber=2") == 0:
-        await asyncio.sleep(0.01)
-    proxy.faults.append(Fault("POST ", fault.harm, times=1, answer=fault.answer))
+    proxy.faults.append(Fault(COMPLETE, harm, answer=other_answer))
 
-    stored = await writer.commit()
+    stored = await put(store, "a/object", CONTENT)
 
     assert stored.size == len(CONTENT)
     assert await get(store, "a/object") == CONTENT
+
+
+async def test_completing_an_upload_that_somebody_removed_fails(
+    store: S3Store, proxy: Proxy
+) -> None:
+    proxy.faults.append(
+        Fault(COMPLETE, Harm.ANSWER, times=99, answer=refused("404 Not Found", "NoSuchUpload"))
+    )
+
+    assert isinstance(await fails(store, CONTENT), UnavailableError)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    "full",
+    [
+        answer("507 Insufficient Storage"),
+        refused("507 Insufficient Storage", "XMinioStorageFull"),
+        refused("403 Forbidden", "QuotaExceeded"),
+    ],
+    ids=["status", "minio", "quota"],
+)
+async def test_a_full_store_is_said_to_be_full_at_once(
+    store: S3Store, proxy: Proxy, content: bytes, line: str, full: bytes
+) -> None:
+    proxy.faults.append(Fault(line, Harm.ANSWER, times=99, answer=full))
+
+    assert isinstance(await fails(store, content), StorageFullError)
+    assert proxy.count(line) == 1
+
+
+@BOTH_WAYS
+async def test_a_store_that_never_recovers_is_unavailable(
+    store: S3Store, proxy: Proxy, content: bytes, line: str
+) -> None:
+    proxy.faults.append(Fault(line, Harm.CUT, times=99))
+
+    error = await fails(store, content)
+
+    assert isinstance(error, UnavailableError)
+    assert "does not answer" in error.detail
+
+
+async def test_abort_does_not_wait_until_all_tries_are_used_up(
+    store: S3Store, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_bucket, "_PAUSES", (60.0,) * 4)
+    proxy.faults.append(Fault(PART_TWO, Harm.CUT, times=99))
+    writer = store.writer("a/object", content_type="video/mp4", size_hint=None)
+    await writer.write(CONTENT)
+    while proxy.count(PART_TWO) == 0:
+        await asyncio.sleep(0.01)
+
+    started = time.monotonic()
+    await writer.abort()
+
+    assert time.monotonic() - started < 5
+    assert proxy.count("^DELETE .*uploadId=") == 1
+
+
+async def test_many_uploads_at_once_share_little_memory_and_all_finish(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_s3(seaweedfs, monkeypatch, part_memory=16 * MIB)
+    contents = {f"a/{number}": CONTENT[number : number + 9 * MIB] for number in range(12)}
+
+    await asyncio.gather(*(put(store, key, content) for key, content in contents.items()))
+
+    for key, content in contents.items():
+        assert await get(store, key) == content
+    await store.close()
+
+
+async def test_a_small_object_does_not_wait_for_a_large_one(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_s3(seaweedfs, monkeypatch, part_memory=8 * MIB)
+    slow = store.writer("a/slow", content_type="video/mp4", size_hint=None)
+    await slow.write(CONTENT[: 7 * MIB])
+    second = store.writer("a/second", content_type="video/mp4", size_hint=None)
+    waiting = asyncio.create_task(second.write(CONTENT[: 7 * MIB]))
+
+    await put(store, "a/small", SMALL)
+
+    assert not waiting.done()
+    assert await get(store, "a/small") == SMALL
+    await slow.commit()
+    await waiting
+    await second.commit()
+    assert await keys(store) == {"a/slow", "a/small", "a/second"}
+    await store.close()
+
+
+async def test_an_aborted_upload_gives_its_memory_back(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_s3(seaweedfs, monkeypatch, part_memory=8 * MIB)
+    async with asyncio.timeout(30):
+        for size in (MIB, 9 * MIB, 17 * MIB):
+            writer = store.writer("a/aborted", content_type="video/mp4", size_hint=None)
+            await writer.write(CONTENT[:size])
+            await writer.abort()
+
+        await put(store, "a/object", CONTENT)
+
+    await store.close()
+
+
+async def test_a_writer_that_was_cancelled_while_it_waited_for_memory_takes_none(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_s3(seaweedfs, monkeypatch, part_memory=8 * MIB)
+    first = store.writer("a/first", content_type="video/mp4", size_hint=None)
+    await first.write(CONTENT[:MIB])
+    second = store.writer("a/second", content_type="video/mp4", size_hint=None)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(second.write(CONTENT[:MIB]), timeout=0.05)
+    await second.abort()
+    await first.commit()
+
+    await asyncio.wait_for(put(store, "a/object", CONTENT), timeout=30)
+
+    await store.close()
+
+
+async def test_the_content_type_is_kept(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_s3(seaweedfs, monkeypatch)
+    for content in (SMALL, CONTENT):
+        await put(store, "a/object", content, content_type="video/x-matroska")
+        url = await store.signed_put("a/object", expires_in=60)
+        assert url is not None
+        key = urlsplit(url).path.removeprefix(f"/{seaweedfs.bucket}/")
+        head = seaweedfs.client().head_object(Bucket=seaweedfs.bucket, Key=key)
+        assert head["ContentType"] == "video/x-matroska"
+    await store.close()
+
+
+@pytest.mark.parametrize("size", [1, 8 * MIB, 70 * GIB, 78 * GIB, 500 * GIB, 5 * 1024 * GIB])
+def test_an_object_of_the_expected_size_fits_into_the_parts_that_s3_takes(size: int) -> None:
+    part = part_bytes(size, 1)
+
+    assert part % MIB == 0
+    assert 8 * MIB <= part <= 5 * GIB
+    assert -(-size // part) <= 9_900
+    assert part_bytes(size, MOST_PARTS) == part
+
+
+def test_an_object_of_unknown_size_may_become_as_large_as_s3_allows() -> None:
+    parts = [part_bytes(None, number) for number in range(1, MOST_PARTS + 1)]
+
+    assert parts[0] == 8 * MIB
+    assert max(parts) <= 5 * GIB
+    assert sum(parts) >= 5 * 1024 * GIB
+
+
+async def test_more_bytes_than_s3_can_hold_are_refused(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_writer, "MOST_PARTS", 1)
+    store = open_s3(seaweedfs, monkeypatch)
+
+    assert isinstance(await fails(store, CONTENT), TooLargeError)
+    await store.close()

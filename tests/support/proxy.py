@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
 _CHUNK_BYTES = 64 << 10
+_ANSWER_BYTES = 1 << 20  # how much of an answer passes before it is cut
 
 
 class Harm(Enum):
@@ -17,12 +19,13 @@ class Harm(Enum):
     DAMAGE = auto()  # one byte of its body arrives changed
     ANSWER = auto()  # it never reaches the server, another answer comes back
     REPLACE_ANSWER = auto()  # it reaches the server, but another answer comes back
+    CUT_ANSWER = auto()  # the connection breaks in the middle of the answer
     LOSE_ANSWER = auto()  # it reaches the server, but no answer comes back
 
 
 @dataclass
 class Fault:
-    """Harm for the next ``times`` requests whose request line contains ``line``."""
+    """Harm for the next ``times`` requests whose request line matches the pattern ``line``."""
 
     line: str
     harm: Harm
@@ -32,11 +35,25 @@ class Fault:
 
 @dataclass
 class Proxy:
-    """Where it listens, the faults to come, and the request lines that it saw."""
+    """Whom it stands in front of, where it listens, faults to come, request lines it saw."""
 
-    endpoint: str
-    faults: list[Fault]
-    requests: list[str]
+    host: str
+    port: int
+    endpoint: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def count(self, line: str) -> int:
+        """Return how many request lines matched a pattern so far."""
+        return sum(re.search(line, request) is not None for request in self.requests)
+
+    def fault_for(self, line: str) -> Fault | None:
+        """Return the fault that a request with this line meets, and use it up once."""
+        for fault in self.faults:
+            if fault.times and re.search(fault.line, line):
+                fault.times -= 1
+                return fault
+        return None
 
 
 def answer(status: str, body: str = "", *, headers: str = "") -> bytes:
@@ -51,46 +68,51 @@ def answer(status: str, body: str = "", *, headers: str = "") -> bytes:
 async def run_proxy(upstream: str) -> AsyncIterator[Proxy]:
     """Run a proxy in front of the HTTP server ``upstream`` in this event loop."""
     address = urlsplit(upstream)
-    proxy = Proxy(endpoint="", faults=[], requests=[])
+    assert address.hostname is not None
+    assert address.port is not None
+    proxy = Proxy(address.hostname, address.port)
+    connections: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            await _pass_on(proxy, address.hostname, address.port, head, reader, writer)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_serve(proxy, reader, writer))
+        connections.add(task)
+        task.add_done_callback(connections.discard)
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
         proxy.endpoint = f"http://{host}:{port}"
         yield proxy
+    for task in connections:
+        task.cancel()
+    await asyncio.gather(*connections, return_exceptions=True)
 
 
-async def _pass_on(
-    proxy: Proxy,
-    host: str | None,
-    port: int | None,
-    head: bytes,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
+async def _serve(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async with _closing(writer):
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            await _handle(proxy, head, reader, writer)
+
+
+async def _handle(
+    proxy: Proxy, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     line = head.split(b"\r\n", 1)[0].decode()
-    fault = _fault_for(proxy, line)
+    fault = proxy.fault_for(line)
     proxy.requests.append(line)
     size = _content_length(head)
     if fault is not None and fault.harm is Harm.ANSWER:
         await reader.readexactly(size)
         writer.write(fault.answer)
         return
-    upstream_reader, upstream = await asyncio.open_connection(host, port)
-    try:
+    upstream_reader, upstream = await asyncio.open_connection(proxy.host, proxy.port)
+    async with _closing(upstream):
         # One request per connection: the answer then ends where the connection does.
         upstream.write(head[:-2] + b"Connection: close\r\n\r\n")
         position = 0
         while position < size:
             chunk = await reader.read(min(_CHUNK_BYTES, size - position))
-            if not chunk or (fault is not None and fault.harm is Harm.CUT and position):
+            if not chunk or (fault is not None and fault.harm is Harm.CUT):
                 return
             if fault is not None and fault.harm is Harm.DAMAGE and not position:
                 chunk = bytes([chunk[0] ^ 1]) + chunk[1:]
@@ -101,19 +123,23 @@ async def _pass_on(
             await upstream_reader.read()
             writer.write(fault.answer)
             return
+        passed = 0
         while chunk := await upstream_reader.read(_CHUNK_BYTES):
             writer.write(chunk)
             await writer.drain()
-    finally:
-        upstream.close()
+            passed += len(chunk)
+            if fault is not None and fault.harm is Harm.CUT_ANSWER and passed > _ANSWER_BYTES:
+                return
 
 
-def _fault_for(proxy: Proxy, line: str) -> Fault | None:
-    for fault in proxy.faults:
-        if fault.times and fault.line in line:
-            fault.times -= 1
-            return fault
-    return None
+@contextlib.asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    with contextlib.suppress(OSError):  # the other side went away
+        try:
+            yield
+        finally:
+            writer.close()
+            await writer.wait_closed()
 
 
 def _content_length(head: bytes) -> int:

@@ -97,7 +97,6 @@ def run_seaweedfs(folder: Path) -> Iterator[SeaweedFS]:
                 "-filer.localSocket=filer.sock",
                 "-s3.port.iceberg=0",
                 "-s3.port.lance=0",
-                "-s3.autoCreateBucket=false",  # as AWS does: a missing bucket is an error
                 "-admin.ui=false",
                 "-webdav=false",
                 "-master.telemetry=false",
@@ -112,7 +111,7 @@ def run_seaweedfs(folder: Path) -> Iterator[SeaweedFS]:
                 "HOME": str(folder),
                 "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
                 "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
-                "GOMEMLIMIT": "128MiB",
+                "GOMEMLIMIT": "400MiB",
             },
             preexec_fn=_die_with_parent,  # noqa: PLW1509  # no thread runs yet in a test session
         )

@@ -4,8 +4,10 @@ import uuid
 from typing import Any
 
 import pytest
+from obstore.store import S3Store as ObstoreS3
 from tests.support.seaweedfs import SeaweedFS
 
+from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES, RemoteStore
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.stores import Store, Stored
 
@@ -25,6 +27,21 @@ def open_s3(
         monkeypatch.setenv(name, value)
     prefix = f"test/{uuid.uuid4().hex}"
     return S3Store(bucket or server.bucket, prefix, endpoint=endpoint or server.endpoint, **options)
+
+
+def open_obstore(server: SeaweedFS) -> RemoteStore:
+    """Open the same server through obstore alone, in the place of stores that tests cannot run."""
+    objects = ObstoreS3(
+        server.bucket,
+        prefix=f"test/{uuid.uuid4().hex}",
+        endpoint=server.endpoint,
+        region="us-east-1",
+        access_key_id=server.access_key,
+        secret_access_key=server.secret_key,
+        client_options={**CLIENT_OPTIONS, "allow_http": True},
+        retry_config=RETRIES,
+    )
+    return RemoteStore(objects, "The test store")
 
 
 async def put(

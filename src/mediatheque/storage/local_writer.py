@@ -17,7 +17,7 @@ from mediatheque.storage.digest import Digest
 from mediatheque.storage.stores import Stored
 
 _BATCH_BYTES = 1 << 20
-_BUDGET_BYTES = 16 << 20
+_BUDGET_BYTES = 4 << 20
 _WRITE_BACK_BYTES = 8 << 20
 
 
@@ -34,6 +34,14 @@ class WriteBudget:
     def batch_bytes(self) -> int:
         """How many bytes one writer may gather before it hands them to a thread."""
         return min(_BATCH_BYTES, _BUDGET_BYTES // max(1, self.writers))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a writer should wait for its batch rather than gather the next meanwhile.
+
+        With many writers there is always another one to receive for.
+        """
+        return self.batch_bytes < _BATCH_BYTES
 
 
 class LocalWriter:
@@ -76,6 +84,9 @@ class LocalWriter:
             await self._finish_batch()
             batch, self._gathered, self._gathered_bytes = self._gathered, [], 0
             self._writing = self._in_thread(batch)
+            del batch, piece
+            if self._budget.crowded:
+                await self._finish_batch()
 
     async def commit(self) -> Stored:
         """See ``ObjectWriter.commit``."""

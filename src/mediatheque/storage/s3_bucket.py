@@ -34,7 +34,6 @@ _SEND_BYTES = 1 << 20
 _PRESIGNED_SECONDS = 900
 _PAUSES = (0.5, 2.0, 6.0, 14.0)
 _CREDENTIALS_KEPT = timedelta(minutes=5)  # botocore renews at least 10 minutes before they expire
-_NEVER = threading.Event()
 
 # urllib3 keeps the connect timeout on the socket while it sends, and Python counts it over one
 # whole ``sendall``: this is the time for _SEND_BYTES, not for a part.
@@ -61,7 +60,8 @@ class S3Bucket:
                 signature_version="s3v4",
                 # "virtual" rather than "auto": presigned URLs then name the region's own address.
                 s3={"addressing_style": "path" if endpoint else "virtual"},
-                # Otherwise every presigned URL would ask its user for a checksum header.
+                # CRC64NVME is sent where it matters; boto3 shall not add its own CRC32, least of
+                # all to presigned URLs, whose user would have to send it.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 ignore_configured_endpoint_urls=True,
@@ -127,7 +127,7 @@ class S3Bucket:
         body: memoryview,
         *,
         crc64nvme: str,
-        give_up: threading.Event = _NEVER,
+        give_up: threading.Event,
     ) -> str:
         """Send ``body`` with its checksum, which the store verifies; return the ETag. Blocks.
 

@@ -20,7 +20,7 @@ from mediatheque.doors.files.schemas import (
     parse_tags,
     parse_upload,
 )
-from mediatheque.doors.http.bodies import parse_json, pieces, read_all
+from mediatheque.doors.http.bodies import BodyReader, parse_json
 from mediatheque.doors.http.downloads import Download, content_disposition, is_safe_inline
 from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import base_url, content_length
@@ -57,9 +57,11 @@ _SIGNATURE = {"expires": "From the signed URL.", "signature": "From the signed U
     operation_class=with_body("application/json", _UPLOAD),
     summary="Announce an upload",
 )
-async def announce(request: AnyRequest, services: Services, settings: Settings) -> Ticket:
+async def announce(
+    request: AnyRequest, services: Services, settings: Settings, bodies: BodyReader
+) -> Ticket:
     """Return an id, and a signed URL that takes the bytes with PUT for a limited time."""
-    name, size, tags = parse_upload(await _json(request, settings))
+    name, size, tags = parse_upload(await _json(request, bodies))
     file_id, url = await services.files.create(
         resolve_principal(),
         name=name,
@@ -76,9 +78,9 @@ async def announce(request: AnyRequest, services: Services, settings: Settings) 
     operation_class=with_body("application/json", _CONFIRMATION),
     summary="Confirm an upload, or give it up",
 )
-async def confirm(request: AnyRequest, services: Services, settings: Settings) -> Success:
+async def confirm(request: AnyRequest, services: Services, bodies: BodyReader) -> Success:
     """List the file once its bytes are there; with ``success: false`` forget it."""
-    file_id, success = parse_confirmation(await _json(request, settings))
+    file_id, success = parse_confirmation(await _json(request, bodies))
     if success:
         await services.files.confirm(resolve_principal(), file_id)
     else:
@@ -114,10 +116,10 @@ async def remove(services: Services, file_id: str) -> Success:
     summary="Add tags",
 )
 async def add_tags(
-    request: AnyRequest, services: Services, settings: Settings, file_id: str
+    request: AnyRequest, services: Services, bodies: BodyReader, file_id: str
 ) -> Success:
     """Add tags to those that a file has."""
-    tags = parse_tags(await _json(request, settings))
+    tags = parse_tags(await _json(request, bodies))
     await services.tags.add(resolve_principal(), file_id, tags)
     return Success()
 
@@ -129,10 +131,10 @@ async def add_tags(
     summary="Remove tags",
 )
 async def remove_tags(
-    request: AnyRequest, services: Services, settings: Settings, file_id: str
+    request: AnyRequest, services: Services, bodies: BodyReader, file_id: str
 ) -> Success:
     """Remove all of these tags from a file, or none."""
-    tags = parse_tags(await _json(request, settings))
+    tags = parse_tags(await _json(request, bodies))
     await services.tags.remove(resolve_principal(), file_id, tags)
     return Success()
 
@@ -144,12 +146,11 @@ async def remove_tags(
     summary="Send the bytes of an upload",
 )
 async def put_content(
-    request: AnyRequest, services: Services, settings: Settings, file_id: str
+    request: AnyRequest, services: Services, bodies: BodyReader, file_id: str
 ) -> Response[bytes]:
     """Take the bytes of an announced upload, by its signed URL."""
     upload_id = _signed(request, services, "PUT", file_id)
-    body = pieces(request, idle_timeout=settings.idle_timeout, limit=settings.max_upload_size)
-    await services.files.receive(upload_id, body, length=content_length(request))
+    await services.files.receive(upload_id, bodies.pieces(request), length=content_length(request))
     return Response(b"", media_type="text/plain")
 
 
@@ -173,8 +174,8 @@ def _signed(request: AnyRequest, services: Services, method: str, file_id: str) 
     )
 
 
-async def _json(request: AnyRequest, settings: Settings) -> object:
-    return parse_json(await read_all(request, idle_timeout=settings.idle_timeout))
+async def _json(request: AnyRequest, bodies: BodyReader) -> object:
+    return parse_json(await bodies.read_all(request))
 
 
 async def _file(services: Services, media: Media, base: str) -> File:

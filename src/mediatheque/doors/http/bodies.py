@@ -13,51 +13,96 @@ from mediatheque.domain.errors import (
     TimeoutExceededError,
     TooLargeError,
 )
-from mediatheque.doors.http.conditions import field_value
+from mediatheque.doors.http.requests import content_length
+
+SMALL_BODY = 1 << 20
+"""Longest body that is read into memory as a whole, in bytes."""
+
+_TURNS = 8
+_TURN_BYTES = 64 << 20
+_PATIENCE = 0.01
+"""Seconds that a body keeps its turn while nothing arrives."""
+
+AnyRequest = Request[Any, Any, Any]
 
 
-async def pieces(
-    request: Request[Any, Any, Any], *, idle_timeout: float, limit: int
-) -> AsyncIterator[bytes]:
-    """Yield the body in non-empty pieces, as the server hands them over.
+class BodyReader:
+    """Reads the bodies of all requests of one process.
 
     ``idle_timeout`` is the longest wait for one piece, in seconds; the time that the caller takes
-    between pieces does not count. ``limit`` is the longest body taken, in bytes. Raises
-    TimeoutExceededError, TooLargeError (at once when Content-Length already says so), or
-    DisconnectedError when the client goes away before the end.
+    between pieces does not count. ``limit`` is the longest body taken, in bytes.
+
+    The server buffers up to a megabyte for a body that is being read: what makes one upload fast
+    makes a hundred of them large. So bodies take turns: ``_TURNS`` of them flow at once, each for
+    at most ``_TURN_BYTES`` while others wait, and one whose client is slow gives its turn up
+    until something arrives.
     """
-    announced = _content_length(request)
-    if announced is not None and announced > limit:
-        raise TooLargeError(f"the request body has {announced} bytes, at most {limit} are taken")
-    received = 0
-    more = True
-    while more:
+
+    def __init__(self, *, idle_timeout: float, limit: int) -> None:
+        self._idle_timeout = idle_timeout
+        self._limit = limit
+        self._turns = asyncio.Semaphore(_TURNS)
+
+    async def pieces(
+        self, request: AnyRequest, *, limit: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the body in non-empty pieces, as the server hands them over.
+
+        Raises TimeoutExceededError, TooLargeError (at once when Content-Length already says so),
+        or DisconnectedError when the client goes away before the end.
+        """
+        limit = self._limit if limit is None else limit
+        announced = content_length(request)
+        if announced is not None and announced > limit:
+            raise TooLargeError(f"The body has {announced} bytes; at most {limit} are taken.")
+        received = 0
+        more = True
+        await self._turns.acquire()
         try:
-            async with asyncio.timeout(idle_timeout):
-                message = await request.receive()
-        except TimeoutError as error:
+            turn_ends = _TURN_BYTES
+            while more:
+                message = await self._next(request, received)
+                more = message.get("more_body", False)
+                received += len(message.get("body", b""))
+                if received > limit:
+                    raise TooLargeError(f"The body is longer than the {limit} bytes allowed.")
+                if message.get("body"):
+                    # Not kept in a variable: it would stay in memory while the caller works.
+                    yield message.pop("body")
+                if received >= turn_ends:
+                    turn_ends = received + _TURN_BYTES
+                    self._turns.release()
+                    await self._turns.acquire()
+        finally:
+            self._turns.release()
+
+    async def read_all(self, request: AnyRequest, *, limit: int = SMALL_BODY) -> bytes:
+        """Return a whole body of at most ``limit`` bytes. Raises what ``pieces`` raises."""
+        return b"".join([piece async for piece in self.pieces(request, limit=limit)])
+
+    async def _next(self, request: AnyRequest, received: int) -> dict[str, Any]:
+        """Return the next message of a body. Entered and left with a turn."""
+        arriving = asyncio.ensure_future(request.receive())
+        try:
+            done, _ = await asyncio.wait({arriving}, timeout=_PATIENCE)
+            if not done:
+                self._turns.release()
+                try:
+                    done, _ = await asyncio.wait({arriving}, timeout=self._idle_timeout)
+                finally:
+                    await self._turns.acquire()
+        finally:
+            if not arriving.done():
+                arriving.cancel()
+        if not done:
             raise TimeoutExceededError(
-                f"nothing arrived for {idle_timeout:g} seconds after {received} bytes of the body"
-            ) from error
-        if message["type"] != "http.request":
-            raise DisconnectedError(f"the client went away after {received} bytes of the body")
-        piece = message.get("body", b"")
-        more = message.get("more_body", False)
-        received += len(piece)
-        if received > limit:
-            raise TooLargeError(
-                f"the request body has at least {received} bytes, at most {limit} are taken"
+                f"Nothing arrived for {self._idle_timeout:g} seconds, after {received} bytes of "
+                "the body. Nothing was kept; send it again."
             )
-        if piece:
-            yield piece
-
-
-async def read_all(
-    request: Request[Any, Any, Any], *, idle_timeout: float, limit: int = 1024 * 1024
-) -> bytes:
-    """Return a whole body of at most ``limit`` bytes. Raises what ``pieces`` raises."""
-    arrived = [piece async for piece in pieces(request, idle_timeout=idle_timeout, limit=limit)]
-    return b"".join(arrived)
+        message: dict[str, Any] = dict(arriving.result())
+        if message["type"] != "http.request":
+            raise DisconnectedError(f"The client went away after {received} bytes of the body.")
+        return message
 
 
 def parse_json(body: bytes) -> object:
@@ -71,11 +116,3 @@ def parse_json(body: bytes) -> object:
         raise InvalidError("the request body is nested too deeply") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidError(f"the request body is not valid JSON: {error}") from error
-
-
-def _content_length(request: Request[Any, Any, Any]) -> int | None:
-    """Return the announced size; None without one, or when it is no number worth reading."""
-    field = field_value(request.scope["headers"], b"content-length")
-    if field is None or not (field.isascii() and field.isdigit() and len(field) < 32):
-        return None
-    return int(field)

@@ -13,7 +13,7 @@ from mediatheque.config import Settings
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.media import Media
 from mediatheque.domain.paging import encode_cursor, parse_boolean
-from mediatheque.doors.http.bodies import pieces
+from mediatheque.doors.http.bodies import BodyReader
 from mediatheque.doors.http.downloads import (
     Download,
     Representation,
@@ -125,7 +125,7 @@ async def download(
 async def upload(
     request: AnyRequest,
     services: Services,
-    settings: Settings,
+    bodies: BodyReader,
     name: str,
     key: str | None = None,
 ) -> Response[Document]:
@@ -134,7 +134,6 @@ async def upload(
     Fields ``key``, ``public`` and ``project_id`` may stand before or after it.
     """
     address = _address(request, name, key)
-    body = pieces(request, idle_timeout=settings.idle_timeout, limit=settings.max_upload_size)
     async with services.medias.receive(resolve_principal()) as reception:
 
         async def take(part: FilePart) -> bool:
@@ -143,7 +142,10 @@ async def upload(
             return True
 
         form = await read_form(
-            request.headers.get("content-type"), body, file_fields=FILE_FIELDS, on_file=take
+            request.headers.get("content-type"),
+            bodies.pieces(request),
+            file_fields=FILE_FIELDS,
+            on_file=take,
         )
         _check_fields(form.fields)
         if not form.file:

@@ -419,6 +419,25 @@ async def test_a_leaving_client_closes_a_reader_that_is_waiting() -> None:
     assert not exchange.finished
 
 
+async def test_a_leaving_client_stops_a_reader_and_a_server_that_never_wait() -> None:
+    given = 0
+
+    async def tireless(start: int, end: int) -> AsyncIterator[bytes]:
+        nonlocal given
+        for _ in range(start, end):
+            given += 1
+            yield b"x"
+
+    exchange = Exchange()
+
+    async def send(message: dict[str, Any]) -> None:
+        exchange.gone.set()
+
+    subject = representation(None, read=tireless)
+    await asyncio.wait_for(serve(http_scope(), exchange.receive, send, subject), 1)
+    assert given < 10
+
+
 async def test_a_cancelled_download_closes_its_reader() -> None:
     reader = Reader()
     exchange = Exchange()

@@ -1,0 +1,145 @@
+"""The real service as a real process, for tests that use it the way a client does."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from tests.support.seaweedfs import SeaweedFS
+
+_START_SECONDS = 60
+_STOP_SECONDS = 60
+COMMAND = Path(sys.executable).with_name("mediatheque")
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(data_dir: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a service: ours without its settings, then these."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MEDIATHEQUE_", "AWS_"))}
+    return {**clean, "MEDIATHEQUE_DATA_DIR": str(data_dir), **settings}
+
+
+class Service:
+    """``mediatheque serve`` on one data directory; it can be killed and started again."""
+
+    def __init__(self, data_dir: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.settings = {"MEDIATHEQUE_PORT": str(self.port), **(settings or {})}
+        self.log = data_dir.with_name(data_dir.name + ".log")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+
+    def start(self) -> "Service":
+        """Start it and wait until it answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [COMMAND, "serve"],
+                env=environment(self.data_dir, self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"the service ended: {self.log.read_text()}"
+            try:
+                if self.http.get("/ready").status_code == 200:
+                    return self
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError(f"the service does not answer: {self.log.read_text()}")
+
+    def stop(self) -> int:
+        """Stop it as an operator does (SIGTERM) and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(_STOP_SECONDS)
+        self.process = None
+        return code
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the supervisor, the web processes and the embedded database's."""
+        assert self.process is not None
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def kill(self) -> None:
+        """Kill every process of it with SIGKILL, as a power cut or the kernel would."""
+        assert self.process is not None
+        everything = self.processes()
+        for process in everything:
+            process.kill()
+        psutil.wait_procs(everything, timeout=_STOP_SECONDS)
+        self.process.wait(_STOP_SECONDS)
+        self.process = None
+
+    def restart(self) -> "Service":
+        """Start it again on the same data directory and port."""
+        return self.start()
+
+    def close(self) -> None:
+        """End it, however it stands."""
+        self.http.close()
+        if self.process is not None:
+            self.kill()
+
+
+@contextmanager
+def running(data_dir: Path, settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+    """Run a service for the length of a block."""
+    started = Service(data_dir, settings)
+    try:
+        yield started.start()
+    finally:
+        started.close()
+
+
+def s3_settings(store: SeaweedFS, prefix: str) -> dict[str, str]:
+    """Return the settings of a service that keeps its bytes in this S3 store."""
+    return {
+        "MEDIATHEQUE_STORAGE_URL": f"s3://{store.bucket}/{prefix}",
+        "MEDIATHEQUE_S3_ENDPOINT": store.endpoint,
+        "AWS_ACCESS_KEY_ID": store.access_key,
+        "AWS_SECRET_ACCESS_KEY": store.secret_key,
+        "AWS_REGION": "us-east-1",
+    }
+
+
+@pytest.fixture(scope="session")
+def local_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on its embedded defaults, shared by all tests: use names of your own."""
+    with running(tmp_path_factory.mktemp("local") / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def s3_service(
+    tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFS
+) -> Iterator[Service]:
+    """A service that keeps its bytes in SeaweedFS, shared by all tests."""
+    with running(tmp_path_factory.mktemp("s3") / "data", s3_settings(seaweedfs, "e2e")) as started:
+        yield started
+
+
+@pytest.fixture(params=["local", "s3"])
+def service(request: pytest.FixtureRequest) -> Service:
+    """The shared service, once on each kind of store."""
+    started: Service = request.getfixturevalue(f"{request.param}_service")
+    return started
