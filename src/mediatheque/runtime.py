@@ -19,6 +19,9 @@ from mediatheque.storage.opening import open_store
 from mediatheque.storage.signing import Signer
 from mediatheque.storage.stores import Store
 
+_PART_MEMORY = 96 << 20
+"""Bytes of parts on their way to S3 that all web processes together may hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -65,16 +68,22 @@ def ensure_secret(settings: Settings) -> None:
         fresh.unlink()
 
 
-def open_runtime(settings: Settings) -> Runtime:
-    """Put the parts together. Connections are made when they are first needed."""
-    secret = settings.secret_key or secret_file(settings).read_text()
-    database = Database(database_url(settings), connections=settings.database_connections)
-    store = open_store(
+def open_configured_store(settings: Settings) -> Store:
+    """Return the store that the settings name; nothing is contacted yet."""
+    return open_store(
         settings.store_url,
         s3_endpoint=settings.s3_endpoint,
         durable=settings.durable,
         reserved_bytes=settings.reserved_space,
+        part_memory=_PART_MEMORY // settings.workers,
     )
+
+
+def open_runtime(settings: Settings) -> Runtime:
+    """Put the parts together. Connections are made when they are first needed."""
+    secret = settings.secret_key or secret_file(settings).read_text()
+    database = Database(database_url(settings), connections=settings.database_connections)
+    store = open_configured_store(settings)
     uploads = UploadService(database, store, expiry=settings.upload_expiry)
     limits = FileLimits(
         max_size=settings.max_upload_size,

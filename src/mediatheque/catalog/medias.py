@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Row,
+    Text,
     Uuid,
     any_,
     delete,
@@ -18,7 +19,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 
 from mediatheque.catalog import listing as pages
@@ -29,6 +30,7 @@ from mediatheque.domain.media import Media
 from mediatheque.domain.paging import Filter, Listing
 
 _UUIDS = ARRAY(Uuid)
+_TEXTS = ARRAY(Text)
 
 
 async def add(transaction: Transaction, media: Media) -> None:
@@ -89,7 +91,7 @@ async def originals(
     if name_part:
         where.append(medias.c.filename.icontains(name_part, autoescape=True))
     if tags:
-        where.append(medias.c.tags.contains(array(tags)))
+        where.append(medias.c.tags.contains(literal(list(tags), _TEXTS)))
     rows = await transaction.execute(pages.page(medias, listing, *where))
     total = await transaction.scalar(select(func.count()).select_from(medias).where(*where))
     return [_media(row) for row in rows], int(total or 0)

@@ -9,8 +9,7 @@ from mediatheque.cli.data_dir import embedded_database, make_data_dir
 from mediatheque.cli.exits import Exit
 from mediatheque.config import Settings, read_settings
 from mediatheque.domain.errors import MediathequeError
-from mediatheque.runtime import database_url, ensure_secret
-from mediatheque.storage.opening import open_store
+from mediatheque.runtime import database_url, ensure_secret, open_configured_store
 
 
 def prepare() -> None:
@@ -39,12 +38,7 @@ def prepare_parts(settings: Settings) -> None:
 
 
 async def _check_store(settings: Settings) -> None:
-    store = open_store(
-        settings.store_url,
-        s3_endpoint=settings.s3_endpoint,
-        durable=settings.durable,
-        reserved_bytes=settings.reserved_space,
-    )
+    store = open_configured_store(settings)
     try:
         await store.check()
     finally:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import stat
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -158,6 +159,8 @@ class LocalStore:
         try:
             status = path.stat()
         except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not stat.S_ISREG(status.st_mode):
             return None
         return ObjectInfo(
             key=path.relative_to(self._root).as_posix(),

@@ -74,6 +74,7 @@ class LocalWriter:
         self._writing: asyncio.Future[None] | None = None
         self._written_back = 0
         self._closed = False
+        self._published = False
         budget.writers += 1
 
     async def write(self, piece: bytes) -> None:
@@ -163,9 +164,13 @@ class LocalWriter:
         os.close(descriptor)
         self._descriptor = None
         disk.rename(self._temporary, self._target, durable=self._durable)
+        self._published = True
 
     def _discard(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
         self._temporary.unlink(missing_ok=True)
+        if self._published:
+            # The caller was cancelled while it waited for the rename: it does not know of it.
+            self._target.unlink(missing_ok=True)

@@ -8,12 +8,15 @@ from mediatheque.storage.local import LocalStore
 from mediatheque.storage.stores import Store
 
 
-def open_store(url: str, *, s3_endpoint: str | None, durable: bool, reserved_bytes: int) -> Store:
+def open_store(
+    url: str, *, s3_endpoint: str | None, durable: bool, reserved_bytes: int, part_memory: int
+) -> Store:
     """Return the store that ``url`` names; nothing is contacted before ``Store.check``.
 
     ``file:///folder``, ``s3://bucket/prefix``, ``gs://bucket/prefix``, ``az://container/prefix``
     or ``memory://`` (for tests: gone with the process). ``s3_endpoint`` is the address of a
-    store that speaks S3 but is not AWS. Raises InvalidError for any other URL.
+    store that speaks S3 but is not AWS; ``part_memory`` bounds what one process holds of parts on
+    their way there, in bytes. Raises InvalidError for any other URL.
     """
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path:
@@ -23,7 +26,9 @@ def open_store(url: str, *, s3_endpoint: str | None, durable: bool, reserved_byt
     if parts.scheme == "s3" and parts.netloc:
         from mediatheque.storage.s3 import S3Store  # noqa: PLC0415
 
-        return S3Store(parts.netloc, parts.path.strip("/"), endpoint=s3_endpoint)
+        return S3Store(
+            parts.netloc, parts.path.strip("/"), endpoint=s3_endpoint, part_memory=part_memory
+        )
     if parts.scheme in {"gs", "az", "memory"}:
         from mediatheque.storage.remote import open_remote  # noqa: PLC0415
 

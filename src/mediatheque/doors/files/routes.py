@@ -10,6 +10,7 @@ from mediatheque.auth.principals import resolve_principal
 from mediatheque.config import Settings
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.media import Media
+from mediatheque.doors.bytes import representation
 from mediatheque.doors.files.schemas import (
     File,
     FilePage,
@@ -23,8 +24,7 @@ from mediatheque.doors.files.schemas import (
 from mediatheque.doors.http.bodies import BodyReader, parse_json
 from mediatheque.doors.http.downloads import Download, content_disposition, is_safe_inline
 from mediatheque.doors.http.openapi import with_body, with_parameters
-from mediatheque.doors.http.requests import base_url, content_length
-from mediatheque.doors.medias.routes import representation
+from mediatheque.doors.http.requests import base_url, content_length, parse_pairs
 from mediatheque.services import Services
 
 AnyRequest = Request[Any, Any, Any]
@@ -91,7 +91,7 @@ async def confirm(request: AnyRequest, services: Services, bodies: BodyReader) -
 @get("/", operation_class=with_parameters(_LIST_PARAMETERS), summary="List files")
 async def index(request: AnyRequest, services: Services, settings: Settings) -> FilePage:
     """Return one page of confirmed files."""
-    query = {name: values[-1] for name, values in request.query_params.dict().items()}
+    query = dict(parse_pairs(request.scope["query_string"]))
     if any("\0" in text for text in query.values()):
         raise InvalidError("A parameter must not contain a NUL character.")
     tags = tuple(tag for tag in query.get("tags", "").split(",") if tag)
@@ -168,7 +168,7 @@ async def get_content(request: AnyRequest, services: Services, file_id: str) -> 
 
 
 def _signed(request: AnyRequest, services: Services, method: str, file_id: str) -> Any:
-    query = request.query_params
+    query = dict(parse_pairs(request.scope["query_string"]))
     return services.files.check_signature(
         method, file_id, query.get("expires", ""), query.get("signature", "")
     )

@@ -1,12 +1,19 @@
 """Reading what a request says about itself."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 from litestar import Request
 
 from mediatheque.config import Settings
+from mediatheque.domain.errors import InvalidError
 
 JSON = "application/json"
+
+Pairs = list[tuple[str, str]]
+"""Parameters of a query string, in order."""
+
+_MAX_PARAMETERS = 200
 
 
 def base_url(request: Request[Any, Any, Any], settings: Settings) -> str:
@@ -29,3 +36,19 @@ def media_type_for(request: Request[Any, Any, Any], special: str) -> str:
     accepted = request.headers.get("accept", "*/*")
     plain_only = JSON in accepted and special not in accepted and "*/*" not in accepted
     return JSON if plain_only else special
+
+
+def parse_pairs(query_string: bytes) -> Pairs:
+    """Return the parameters of a query string, in order. Raises InvalidError."""
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+    except UnicodeDecodeError:
+        raise InvalidError("The query string is not percent-encoded UTF-8.") from None
+    except ValueError:
+        raise InvalidError(f"A query has at most {_MAX_PARAMETERS} parameters.") from None
+    return pairs

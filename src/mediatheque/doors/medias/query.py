@@ -6,7 +6,7 @@ https://jsonapi.org/format/1.1/#query-parameters. What is not declared is refuse
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.paging import (
@@ -23,12 +23,10 @@ from mediatheque.domain.paging import (
     parse_value,
     total_order,
 )
+from mediatheque.doors.http.requests import Pairs, parse_pairs
 
-_MAX_PARAMETERS = 200
 _FILTER = re.compile(r"filter\[(?P<field>\w+?)(?:__(?P<operator>in|gte|lte))?\](?P<many>\[\d*\])?")
 _FIELDS = re.compile(r"fields\[(?P<type>[^\]]+)\](?P<many>\[\d*\])?")
-
-Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +62,6 @@ class Query:
         if after is not None:
             pairs.append(("page[after]", after))
         return f"{base}?{urlencode(pairs)}" if pairs else base
-
-
-def parse_pairs(query_string: bytes) -> Pairs:
-    """Return the parameters of a query string, in order. Raises InvalidError."""
-    try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MAX_PARAMETERS,
-        )
-    except UnicodeDecodeError:
-        raise InvalidError("The query string is not percent-encoded UTF-8.") from None
-    except ValueError:
-        raise InvalidError(f"A query has at most {_MAX_PARAMETERS} parameters.") from None
-    return pairs
 
 
 def parse_fields(pairs: Pairs, collection: Collection) -> frozenset[str] | None:

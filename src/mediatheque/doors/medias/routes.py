@@ -11,22 +11,20 @@ from litestar.response import Redirect
 from mediatheque.auth.principals import resolve_principal
 from mediatheque.config import Settings
 from mediatheque.domain.errors import InvalidError
-from mediatheque.domain.media import Media
 from mediatheque.domain.paging import encode_cursor, parse_boolean
+from mediatheque.doors.bytes import representation
 from mediatheque.doors.http.bodies import BodyReader
 from mediatheque.doors.http.downloads import (
     Download,
-    Representation,
     content_disposition,
     is_safe_inline,
 )
 from mediatheque.doors.http.multipart import FilePart, read_form
 from mediatheque.doors.http.openapi import with_parameters
-from mediatheque.doors.http.requests import base_url, content_length, media_type_for
+from mediatheque.doors.http.requests import base_url, content_length, media_type_for, parse_pairs
 from mediatheque.doors.medias.query import (
     Query,
     parse_fields,
-    parse_pairs,
     parse_query,
 )
 from mediatheque.doors.medias.schemas import (
@@ -157,20 +155,6 @@ async def upload(
             project_id=form.fields.get("project_id"),
         )
     return Response(Document(resource(media)), media_type=media_type_for(request, MEDIA_TYPE))
-
-
-def representation(services: Services, media: Media) -> Representation:
-    """Return a media's bytes as they are offered to clients."""
-    return Representation(
-        size=media.size,
-        content_type=media.mime_type,
-        etag=media.etag,
-        last_modified=media.created_at,
-        filename=media.filename,
-        inline=True,
-        path=services.medias.local_path(media),
-        read=lambda start, end: services.medias.read(media, start, end),
-    )
 
 
 def _address(request: AnyRequest, name: str, key: str | None) -> tuple[str, str]:

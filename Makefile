@@ -1,0 +1,53 @@
+# Everything a developer or a newcomer runs. Needs Python >= 3.11 with venv and pip, and the network.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+SOURCES := src tests demo
+FILES ?=
+BENCH ?=
+
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test run check bench docs format clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Install everything into .venv (cached)
+
+$(READY): pyproject.toml uv.lock Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, for example." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE 'uv==[0-9.]+' pyproject.toml)"
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --no-progress
+	@touch $(READY)
+
+demo: setup ## Start the service, put real files through every door, check every byte (FILES="a.mp4 b.jpg")
+	@$(BIN)/python -m demo $(FILES)
+
+test: setup ## Run the whole test suite, real components included
+	@$(BIN)/python -m pytest
+
+run: setup ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
+	@MEDIATHEQUE_DATA_DIR="$${MEDIATHEQUE_DATA_DIR:-$(CURDIR)/data}" exec $(BIN)/mediatheque serve
+
+check: setup ## Check format, lint, types, layers and docs
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/uv lock --check --quiet
+	@$(BIN)/python -m pytest -q tests/unit/test_docs.py tests/unit/test_tree.py
+
+format: setup ## Format and fix what can be fixed
+	@$(BIN)/ruff check --fix --quiet $(SOURCES)
+	@$(BIN)/ruff format --quiet $(SOURCES)
+
+bench: setup ## Measure beside nginx (BENCH="--only upload --size 256")
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+clean: ## Remove what was installed and made; keeps ./data
+	@rm -rf .venv build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

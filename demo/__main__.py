@@ -1,0 +1,58 @@
+"""Start the service on its embedded defaults and put files through every door.
+
+``python -m demo [FILE …]`` exits 0 when every byte came back as it went in, else 1 with a reason.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from demo.doors import Step, through_files, through_medias
+from demo.samples import make_samples
+from demo.service import DemoError, running
+
+
+def main(arguments: list[str]) -> int:
+    """Run the demo on its own samples and on the files named by ``arguments``."""
+    console = Console()
+    given = [Path(argument).expanduser() for argument in arguments]
+    missing = [str(path) for path in given if not path.is_file()]
+    if missing:
+        console.print(f"[red]No such file:[/red] {', '.join(missing)}")
+        return 1
+    with tempfile.TemporaryDirectory(prefix="mediatheque-demo-") as folder:
+        started = time.monotonic()
+        try:
+            sources = [*make_samples(Path(folder) / "samples"), *given]
+            with running(Path(folder) / "data") as service:
+                console.print(f"The service answers at {service.url} (embedded PostgreSQL, folder)")
+                steps = [
+                    step
+                    for source in sources
+                    for step in (*through_medias(service, source), *through_files(service, source))
+                ]
+        except DemoError as error:
+            console.print(f"[red]The demo failed:[/red] {error}")
+            return 1
+    console.print(_table(steps))
+    seconds = time.monotonic() - started
+    console.print(f"{len(sources)} files, {len(steps)} steps, every byte checked, {seconds:.1f} s")
+    return 0
+
+
+def _table(steps: list[Step]) -> Table:
+    table = Table(title="What was done")
+    for heading in ("file", "door", "what", "result"):
+        table.add_column(heading)
+    table.add_column("ms", justify="right")
+    for step in steps:
+        table.add_row(step.file, step.door, step.what, step.result, f"{step.seconds * 1000:.0f}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,138 @@
+"""One file through one door and back, compared byte by byte."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from demo.service import DemoError, RunningService
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was done, with its result and how long it took, in seconds."""
+
+    file: str
+    door: str
+    what: str
+    result: str
+    seconds: float
+
+
+def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
+    """Upload as a form, look at it, download it whole and in part."""
+    address = f"/medias/files/{source.name}"
+    done = _recorder(source, "medias")
+
+    def upload() -> str:
+        with source.open("rb") as file:
+            answer = service.http.post(address, files={"media": (source.name, file)})
+        attributes = _json(answer)["data"]["attributes"]
+        _expect(attributes["size"] == source.stat().st_size, f"{source.name}: wrong size recorded")
+        return f"{attributes['size']} bytes, {attributes['mime_type']}"
+
+    def show() -> str:
+        answer = _json(service.http.get(f"/medias/info/{source.name}"))
+        return f"BLAKE3 {answer['data']['attributes']['checksum']['blake3'][:16]}…"
+
+    def part() -> str:
+        size = source.stat().st_size
+        first, last = size // 3, size // 2
+        answer = service.http.get(address, headers={"Range": f"bytes={first}-{last}"})
+        with source.open("rb") as file:
+            file.seek(first)
+            expected = file.read(last - first + 1)
+        _expect(answer.status_code == httpx.codes.PARTIAL_CONTENT, f"no part: {answer.text[:200]}")
+        _expect(answer.content == expected, f"{source.name}: the part differs from the source")
+        return answer.headers["content-range"]
+
+    yield done("POST /medias/files/…", upload)
+    yield done("GET /medias/info/…", show)
+    yield done("GET /medias/files/…", lambda: _compare(service, address, source))
+    yield done("GET with a range", part)
+
+
+def through_files(service: RunningService, source: Path) -> Iterator[Step]:
+    """Announce, PUT to the signed URL, confirm, tag, find, download by the signed link, delete."""
+    done = _recorder(source, "files")
+    known: dict[str, str] = {}
+
+    def announce() -> str:
+        size = source.stat().st_size
+        answer = service.http.post("/api/file/upload", json={"name": source.name, "size": size})
+        known.update(_json(answer))
+        return f"id {known['id']}"
+
+    def put() -> str:
+        with source.open("rb") as file:
+            answer = service.http.put(
+                known["uploadUrl"], content=iter(lambda: file.read(_PIECE), b"")
+            )
+        _expect(answer.is_success, f"the signed PUT was refused: {answer.text[:200]}")
+        return "bytes are durable"
+
+    def confirm() -> str:
+        body = {"id": known["id"], "success": True}
+        _json(service.http.post("/api/file/confirmUpload", json=body))
+        _json(service.http.post(f"/api/file/{known['id']}/tags", json=["demo"]))
+        return "listed and tagged"
+
+    def find() -> str:
+        answer = _json(service.http.get("/api/file", params={"tags": "demo", "name": source.stem}))
+        found = {file["id"]: file for file in answer["page"]}
+        _expect(known["id"] in found, f"{source.name} is not in the list of files")
+        known["url"] = found[known["id"]]["url"]
+        return f"{answer['total']} found"
+
+    def remove() -> str:
+        _json(service.http.delete(f"/api/file/{known['id']}"))
+        gone = service.http.get(known["url"]).status_code
+        _expect(gone == httpx.codes.NOT_FOUND, f"{source.name} was not deleted")
+        return "gone"
+
+    yield done("POST /api/file/upload", announce)
+    yield done("PUT to the signed URL", put)
+    yield done("confirm and tag", confirm)
+    yield done("GET /api/file?tags=demo", find)
+    yield done("GET the signed link", lambda: _compare(service, known["url"], source))
+    yield done("DELETE /api/file/…", remove)
+
+
+def _recorder(source: Path, door: str) -> Callable[[str, Callable[[], str]], Step]:
+    def done(what: str, work: Callable[[], str]) -> Step:
+        started = time.perf_counter()
+        try:
+            result = work()
+        except httpx.HTTPError as error:
+            raise DemoError(f"{door}: {what}: {error}") from error
+        return Step(source.name, door, what, result, time.perf_counter() - started)
+
+    return done
+
+
+def _compare(service: RunningService, address: str, source: Path) -> str:
+    received = hashlib.sha256()
+    with service.http.stream("GET", address) as answer:
+        _expect(answer.status_code == httpx.codes.OK, f"{address} answered {answer.status_code}")
+        for piece in answer.iter_bytes(_PIECE):
+            received.update(piece)
+    with source.open("rb") as file:
+        expected = hashlib.file_digest(file, "sha256")
+    _expect(received.digest() == expected.digest(), f"{source.name} came back different")
+    return "same bytes"
+
+
+def _json(answer: httpx.Response) -> Any:
+    _expect(answer.is_success, f"{answer.request.method} {answer.url}: {answer.text[:300]}")
+    return answer.json()
+
+
+def _expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not holds:
+        raise DemoError(otherwise)
