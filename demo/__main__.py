@@ -3,6 +3,7 @@
 ``python -m demo [FILE …]`` exits 0 when every byte came back as it went in, else 1 with a reason.
 """
 
+import itertools
 import sys
 import tempfile
 import time
@@ -15,6 +16,8 @@ from demo.doors import Step, through_files, through_medias
 from demo.samples import make_samples
 from demo.service import DemoError, running
 
+_BUILD = Path(__file__).parent.parent / "build"
+
 
 def main(arguments: list[str]) -> int:
     """Run the demo on its own samples and on the files named by ``arguments``."""
@@ -24,7 +27,8 @@ def main(arguments: list[str]) -> int:
     if missing:
         console.print(f"[red]No such file:[/red] {', '.join(missing)}")
         return 1
-    with tempfile.TemporaryDirectory(prefix="mediatheque-demo-") as folder:
+    _BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="demo-", dir=_BUILD) as folder:
         started = time.monotonic()
         try:
             sources = [*make_samples(Path(folder) / "samples"), *given]
@@ -45,12 +49,18 @@ def main(arguments: list[str]) -> int:
 
 
 def _table(steps: list[Step]) -> Table:
+    """One line per file and door; what each step said stands in their order."""
     table = Table(title="What was done")
-    for heading in ("file", "door", "what", "result"):
-        table.add_column(heading)
+    for heading in ("file", "door", "steps", "results"):
+        table.add_column(heading, overflow="fold")
     table.add_column("ms", justify="right")
-    for step in steps:
-        table.add_row(step.file, step.door, step.what, step.result, f"{step.seconds * 1000:.0f}")
+    for (file, door), group in itertools.groupby(steps, key=lambda step: (step.file, step.door)):
+        done = list(group)
+        results = ", ".join(dict.fromkeys(step.result for step in done if step.result))
+        milliseconds = sum(step.seconds for step in done) * 1000
+        table.add_row(
+            file, door, ", ".join(step.what for step in done), results, f"{milliseconds:.0f}"
+        )
     return table
 
 

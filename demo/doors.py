@@ -2,10 +2,12 @@
 
 import hashlib
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -27,7 +29,9 @@ class Step:
 
 def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
     """Upload as a form, look at it, download it whole and in part."""
-    address = f"/medias/files/{source.name}"
+    # Two files of one name are two resources.
+    resource = f"{uuid.uuid4().hex[:8]}-{quote(source.name, safe='')}"
+    address = f"/medias/files/{resource}"
     done = _recorder(source, "medias")
 
     def upload() -> str:
@@ -38,7 +42,7 @@ def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
         return f"{attributes['size']} bytes, {attributes['mime_type']}"
 
     def show() -> str:
-        answer = _json(service.http.get(f"/medias/info/{source.name}"))
+        answer = _json(service.http.get(f"/medias/info/{resource}"))
         return f"BLAKE3 {answer['data']['attributes']['checksum']['blake3'][:16]}…"
 
     def part() -> str:
@@ -50,12 +54,12 @@ def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
             expected = file.read(last - first + 1)
         _expect(answer.status_code == httpx.codes.PARTIAL_CONTENT, f"no part: {answer.text[:200]}")
         _expect(answer.content == expected, f"{source.name}: the part differs from the source")
-        return answer.headers["content-range"]
+        return str(answer.headers["content-range"])
 
-    yield done("POST /medias/files/…", upload)
-    yield done("GET /medias/info/…", show)
-    yield done("GET /medias/files/…", lambda: _compare(service, address, source))
-    yield done("GET with a range", part)
+    yield done("upload", upload)
+    yield done("show", show)
+    yield done("download", lambda: _compare(service, address, source))
+    yield done("range", part)
 
 
 def through_files(service: RunningService, source: Path) -> Iterator[Step]:
@@ -67,7 +71,7 @@ def through_files(service: RunningService, source: Path) -> Iterator[Step]:
         size = source.stat().st_size
         answer = service.http.post("/api/file/upload", json={"name": source.name, "size": size})
         known.update(_json(answer))
-        return f"id {known['id']}"
+        return ""
 
     def put() -> str:
         with source.open("rb") as file:
@@ -75,13 +79,13 @@ def through_files(service: RunningService, source: Path) -> Iterator[Step]:
                 known["uploadUrl"], content=iter(lambda: file.read(_PIECE), b"")
             )
         _expect(answer.is_success, f"the signed PUT was refused: {answer.text[:200]}")
-        return "bytes are durable"
+        return "durable"
 
     def confirm() -> str:
         body = {"id": known["id"], "success": True}
         _json(service.http.post("/api/file/confirmUpload", json=body))
         _json(service.http.post(f"/api/file/{known['id']}/tags", json=["demo"]))
-        return "listed and tagged"
+        return "listed"
 
     def find() -> str:
         answer = _json(service.http.get("/api/file", params={"tags": "demo", "name": source.stem}))
@@ -96,12 +100,12 @@ def through_files(service: RunningService, source: Path) -> Iterator[Step]:
         _expect(gone == httpx.codes.NOT_FOUND, f"{source.name} was not deleted")
         return "gone"
 
-    yield done("POST /api/file/upload", announce)
-    yield done("PUT to the signed URL", put)
+    yield done("announce", announce)
+    yield done("signed PUT", put)
     yield done("confirm and tag", confirm)
-    yield done("GET /api/file?tags=demo", find)
-    yield done("GET the signed link", lambda: _compare(service, known["url"], source))
-    yield done("DELETE /api/file/…", remove)
+    yield done("find by tag", find)
+    yield done("signed GET", lambda: _compare(service, known["url"], source))
+    yield done("delete", remove)
 
 
 def _recorder(source: Path, door: str) -> Callable[[str, Callable[[], str]], Step]:
