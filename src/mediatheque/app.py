@@ -49,7 +49,8 @@ def build_app(runtime: Runtime) -> Observe:
     bodies = BodyReader(idle_timeout=settings.idle_timeout, limit=settings.max_upload_size)
     guard = OriginGuard(settings.cors_origins, settings.public_url)
 
-    def check_origin(request: Request[Any, Any, Any]) -> None:
+    # The framework runs a hook that is not async in a thread of its own, at every request.
+    async def check_origin(request: Request[Any, Any, Any]) -> None:
         headers = request.headers
         guard.check(request.method, headers.get("host", ""), headers.get("origin"))
 

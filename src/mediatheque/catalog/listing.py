@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, false, literal, or_, select
 
 from mediatheque.domain.paging import Filter, Listing, Operator, Order, Value
 
@@ -55,11 +55,16 @@ def _after(
     """
     alternatives: list[ColumnElement[bool]] = []
     equal: list[ColumnElement[bool]] = []
-    for item, value in zip(order, values, strict=True):
+    bounds = [
+        # A bound parameter also for true and false: SQL has them in order, SQLAlchemy does not.
+        literal(value, table.c[item.field].type)
+        for item, value in zip(order, values, strict=True)
+    ]
+    for item, value in zip(order, bounds, strict=True):
         column = table.c[item.field]
         beyond = column < value if item.descending else column > value
         alternatives.append(and_(*equal, beyond))
         equal.append(column == value)
     first = table.c[order[0].field]
-    bound = first <= values[0] if order[0].descending else first >= values[0]
+    bound = first <= bounds[0] if order[0].descending else first >= bounds[0]
     return and_(bound, or_(*alternatives)) if len(order) > 1 else alternatives[0]

@@ -11,6 +11,7 @@ from mediatheque.config import Settings, read_settings
 from mediatheque.domain.errors import MediathequeError
 from mediatheque.runtime import open_runtime
 from mediatheque.services.janitor import Swept
+from mediatheque.telemetry.logs import configure_logs
 
 
 def janitor() -> None:
@@ -20,6 +21,7 @@ def janitor() -> None:
     the service is harmless.
     """
     settings = read_settings(os.environ)
+    configure_logs(settings.log_format, settings.log_level)
     make_data_dir(settings.data_dir)
     with embedded_database(settings):
         prepare_parts(settings)

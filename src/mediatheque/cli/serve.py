@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from cyclopts import Parameter
 from granian import Granian
@@ -41,6 +41,7 @@ def serve(
     configure_logs(settings.log_format, settings.log_level)
     for name in unknown_variables(os.environ):
         log.warning("there is no such setting", variable=name)
+    signal.signal(signal.SIGTERM, _stop_starting)
     _check_address(settings)
     make_data_dir(settings.data_dir)
     with only_service(settings.data_dir), embedded_database(settings):
@@ -50,6 +51,11 @@ def serve(
             sys.exit(done.returncode)
         _serve_web(settings)
     log.info("stopped")
+
+
+def _stop_starting(_signal: int, _frame: object) -> NoReturn:
+    """End at once, the embedded database in good order: nothing is served yet."""
+    sys.exit(0)
 
 
 def _check_address(settings: Settings) -> None:
@@ -105,4 +111,6 @@ def _serve_web(settings: Settings) -> None:
     )
     log.info("serving", url=f"http://{settings.host}:{settings.port}", workers=settings.workers)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A web process that is still starting would inherit our handler and never hear of the stop.
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     server.serve()

@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from mediatheque.domain.errors import Kind, MediathequeError
+from mediatheque.doors.http.requests import media_type_for
 from mediatheque.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -71,7 +72,10 @@ def error_handler(
             log.error("request failed", exc_info=error)
         problem = Problem(status, detail, field, path, request.method)
         return Response(
-            door.body(problem), status_code=status, media_type=door.media_type, headers=headers
+            door.body(problem),
+            status_code=status,
+            media_type=media_type_for(request, door.media_type),
+            headers=headers,
         )
 
     return answer
