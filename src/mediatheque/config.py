@@ -5,10 +5,10 @@ name in capitals; in the TOML file it goes by its name. The environment wins ove
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -244,14 +244,10 @@ def describe(annotation: Any) -> Meta:
 
 def mask_url(url: str) -> str:
     """Return ``url`` with its password, and any query (which can hold one), masked."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    if parts.password is not None:
-        host = f"{parts.username or ''}:{MASK}@{host}"
-    elif parts.username is not None:
-        host = f"{parts.username}@{host}"
-    query = MASK if "password" in parts.query else parts.query
-    return urlunsplit((parts.scheme, host, parts.path, query, ""))
+    # Passwords are often not percent-encoded: everything up to the last "@" can belong to one.
+    shown = re.sub(r"(?<=://)([^:/@]*):.*@", rf"\1:{MASK}@", url, flags=re.DOTALL)
+    address, mark, query = shown.partition("?")
+    return address + mark + (MASK if "password" in query else query)
 
 
 def _read_file(file: Path) -> dict[str, Any]:
@@ -261,7 +257,7 @@ def _read_file(file: Path) -> dict[str, Any]:
         raise ConfigError(
             f"The configuration file {file} cannot be read: {error.strerror}."
         ) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from None
     return values
 
@@ -278,11 +274,11 @@ def _convert(name: str, value: Any, *, where: str) -> Any:
     annotation = get_type_hints(Settings, include_extras=True)[name]
     try:
         return msgspec.convert(value, annotation, strict=False, dec_hook=_decode_path)
-    except (msgspec.ValidationError, ValueError) as error:
+    except (msgspec.ValidationError, ValueError, RuntimeError) as error:
         raise ConfigError(f"{where} is not usable: {error}.") from None
 
 
 def _decode_path(wanted: type, value: Any) -> Any:
     if wanted is Path and isinstance(value, str):
         return Path(value).expanduser()
-    raise NotImplementedError(f"no setting of type {wanted}")
+    raise ValueError(f"Expected `str`, got `{type(value).__name__}`")

@@ -106,7 +106,9 @@ class EmbeddedPostgres:
             [
                 *_unprivileged(),
                 *(self._bin / "initdb", "-D", unfinished, "-U", _OWNER),
-                *("--auth=trust", "--encoding=utf8", "--locale=C"),
+                # Sorts by code point, as fast as C does, and knows the cases of all scripts.
+                *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+                *("--auth=trust", "--encoding=utf8"),
             ],
             cwd="/",
             capture_output=True,

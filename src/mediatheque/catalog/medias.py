@@ -11,10 +11,12 @@ from sqlalchemy import (
     Text,
     Uuid,
     any_,
+    bindparam,
     delete,
     func,
     insert,
     literal,
+    or_,
     select,
     true,
     update,
@@ -31,6 +33,15 @@ from mediatheque.domain.paging import Filter, Listing
 
 _UUIDS = ARRAY(Uuid)
 _TEXTS = ARRAY(Text)
+
+# Built once: putting these together at every request costs more than running them.
+_OWNED = or_(
+    bindparam("owner", type_=Text).is_(None), medias.c.created_by == bindparam("owner", type_=Text)
+)
+_BY_ID = select(medias).where(medias.c.id == bindparam("media_id"), _OWNED)
+_BY_ADDRESS = select(medias).where(
+    medias.c.resource == bindparam("resource"), medias.c.key == bindparam("key"), _OWNED
+)
 
 
 async def add(transaction: Transaction, media: Media) -> None:
@@ -49,16 +60,15 @@ async def add(transaction: Transaction, media: Media) -> None:
 
 async def find(transaction: Transaction, media_id: UUID, *, owner: str | None) -> Media | None:
     """Return a media by its id, if ``owner`` (None: anybody) may see it."""
-    query = select(medias).where(medias.c.id == media_id, _owned(owner))
-    return _one(await transaction.execute(query))
+    return _one(await transaction.execute(_BY_ID, {"media_id": media_id, "owner": owner}))
 
 
 async def find_address(
     transaction: Transaction, resource: str, key: str, *, owner: str | None
 ) -> Media | None:
     """Return a media by its address."""
-    query = select(medias).where(medias.c.resource == resource, medias.c.key == key, _owned(owner))
-    return _one(await transaction.execute(query))
+    values = {"resource": resource, "key": key, "owner": owner}
+    return _one(await transaction.execute(_BY_ADDRESS, values))
 
 
 async def page(transaction: Transaction, listing: Listing, *, owner: str | None) -> list[Media]:

@@ -98,7 +98,7 @@ def parse_value(text: str, kind: FieldType, *, field: str) -> Value | None:
         return parse_boolean(text, field=field)
     if kind is FieldType.TIME:
         return _parse_time(text, field)
-    if "\0" in text:
+    if "\0" in text or not text.isprintable() and _has_surrogates(text):
         raise InvalidError(f"{field} must not contain a NUL character.", field=field)
     return text
 

@@ -26,15 +26,23 @@ class OriginGuard:
 
         ``host`` and ``origin`` are the request's headers of these names.
         """
-        if urlsplit(f"//{host}").hostname not in self._hosts:
+        if _hostname(host) not in self._hosts:
             raise ForbiddenError(
                 f"This service is not known as {host[:100]!r}. Use its own address, or set "
                 "MEDIATHEQUE_PUBLIC_URL."
             )
         if origin is None or method in _SAFE_METHODS or "*" in self._origins:
             return
-        if origin not in self._origins and urlsplit(origin).netloc != host:
+        if origin not in self._origins and origin not in {f"http://{host}", f"https://{host}"}:
             raise ForbiddenError(
                 f"Pages of {origin[:100]!r} may not change anything here. The operator can allow "
                 "them with MEDIATHEQUE_CORS_ORIGINS."
             )
+
+
+def _hostname(host: str) -> str | None:
+    """Return the name in a Host header, without the port; None when it is malformed."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None

@@ -176,8 +176,9 @@ def _parse_filters(pairs: Pairs, collection: Collection) -> tuple[Filter, ...]:
         if match is None:
             continue
         field, operator = match["field"], match["operator"]
+        ranged = operator in {"gte", "lte"}
         if field not in collection.fields or (
-            operator in {"gte", "lte"} and field not in collection.ranges
+            ranged and (match["many"] or field not in collection.ranges)
         ):
             raise InvalidError(f"{collection.type} has no filter {name[:100]!r}.", field=name[:100])
         value = _value_parser(collection.fields[field], name)
