@@ -18,10 +18,11 @@ app = App(
     help="Receive media, keep it safely in any object store, and give it back.",
     version=__version__,
 )
-app.command("mediatheque.cli.serve:serve")
-app.command("mediatheque.cli.prepare:prepare")
-app.command("mediatheque.cli.config:config")
-app.command("mediatheque.cli.janitor:janitor")
+# By name, so that a command imports only what it needs; the help of the list is said here.
+app.command("mediatheque.cli.serve:serve", help="Run the service until stopped.")
+app.command("mediatheque.cli.prepare:prepare", help="Make the database, check the store, exit.")
+app.command("mediatheque.cli.config:config", help="Print the settings in effect.")
+app.command("mediatheque.cli.janitor:janitor", help="Remove leftovers now.")
 
 
 def main() -> None:
