@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SOURCES := src tests demo
+SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --no-progress
 FILES ?=
 BENCH ?=
 
@@ -22,7 +23,7 @@ $(READY): pyproject.toml uv.lock Makefile
 		|| { echo "Python 3.11 or newer is needed; set PYTHON=python3.12, for example." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE 'uv==[0-9.]+' pyproject.toml)"
-	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --no-progress
+	@$(SYNC) || { echo "Trying again with the certificates of this system."; $(SYNC) --system-certs; }
 	@touch $(READY)
 
 demo: setup ## Start the service, put real files through every door, check every byte (FILES="a.mp4 b.jpg")
