@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import litestar_offline_docs
-from litestar import Litestar, Request
+from litestar import Litestar, Request, get
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
-from litestar.static_files import create_static_files_router
+from litestar.response import File
 
 from mediatheque import __version__
 from mediatheque.config import Settings, read_settings
+from mediatheque.domain.errors import NotFoundError
 from mediatheque.doors import health
 from mediatheque.doors.files import errors as files_errors
 from mediatheque.doors.files import routes as files
@@ -34,6 +35,8 @@ DOORS: tuple[Door, ...] = (medias_errors.DOOR, files_errors.DOOR, health.DOOR)
 
 _PARENT_CHECK_SECONDS = 0.5
 _DOCS_ASSETS = "/docs/assets"
+_DOCS_TYPES = {".js": "text/javascript", ".css": "text/css"}
+_SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css", "swagger-ui-standalone-preset.js")
 
 
 def create_app() -> Observe:
@@ -60,7 +63,7 @@ def build_app(runtime: Runtime) -> Observe:
             medias.prefixed_router,
             files.router,
             health.router,
-            _docs_assets(),
+            docs_asset,
         ],
         dependencies={
             "services": Provide(lambda: runtime.services, sync_to_thread=False),
@@ -134,15 +137,18 @@ def _openapi() -> OpenAPIConfig:
             SwaggerRenderPlugin(
                 path="/",
                 favicon='<link rel="icon" href="data:,">',
-                js_url=f"{_DOCS_ASSETS}/swagger-ui-bundle.js",
-                css_url=f"{_DOCS_ASSETS}/swagger-ui.css",
-                standalone_preset_js_url=f"{_DOCS_ASSETS}/swagger-ui-standalone-preset.js",
+                js_url=f"{_DOCS_ASSETS}/{_SWAGGER[0]}",
+                css_url=f"{_DOCS_ASSETS}/{_SWAGGER[1]}",
+                standalone_preset_js_url=f"{_DOCS_ASSETS}/{_SWAGGER[2]}",
             ),
         ],
     )
 
 
-def _docs_assets() -> Any:
-    """Serve the assets of /docs from the installation, so that it works offline."""
-    folder = Path(litestar_offline_docs.__file__).parent / "static"
-    return create_static_files_router(_DOCS_ASSETS, directories=[folder], include_in_schema=False)
+@get(f"{_DOCS_ASSETS}/{{name:str}}", include_in_schema=False)
+async def docs_asset(name: str) -> File:
+    """Serve an asset of /docs from the installation, so that it works offline."""
+    if name not in _SWAGGER:
+        raise NotFoundError("There is nothing at this address.")
+    path = Path(litestar_offline_docs.__file__).parent / "static" / name
+    return File(path, content_disposition_type="inline", media_type=_DOCS_TYPES[path.suffix])

@@ -19,7 +19,7 @@ MASK = "********"
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used. The message is one sentence that names it."""
+    """A setting that cannot be used. The message names it and says what it is for."""
 
 
 def _default_data_dir() -> Path:
@@ -31,8 +31,11 @@ def _default_workers() -> int:
     return max(1, min(4, os.cpu_count() or 1))
 
 
-Bytes = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=0, extra={"unit": "bytes"})]
+Seconds = Annotated[int, Meta(ge=1, extra={"unit": "seconds"})]
+HttpAddress = Annotated[
+    str, Meta(pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[^\s/?#\[\]:@]+)(:[0-9]{1,5})?(/[^\s?#]*)?$")
+]
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,11 +78,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     s3_endpoint: Annotated[
-        str | None,
+        HttpAddress | None,
         Meta(
             description="Address of a store that speaks S3 and is not AWS, for example "
             "http://127.0.0.1:8333. Credentials come from the standard AWS variables.",
-            extra={"secret": "url"},
         ),
     ] = None
     source_roots: Annotated[
@@ -117,7 +119,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "store does not stop the database."
         ),
     ] = 256 << 20
-    max_upload_size: Annotated[int, Meta(ge=1, description="Largest upload, in bytes.")] = 1 << 40
+    max_upload_size: Annotated[Bytes, Meta(description="Largest upload.")] = 1 << 40
     upload_expiry: Annotated[
         Seconds,
         Meta(description="Seconds after which an upload that nobody finished is removed."),
@@ -136,7 +138,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = False
     public_url: Annotated[
-        str | None,
+        HttpAddress | None,
         Meta(
             description="Address under which clients reach the service, when it is behind a "
             "proxy: https://media.example.org. Default: taken from each request."
@@ -275,7 +277,8 @@ def _convert(name: str, value: Any, *, where: str) -> Any:
     try:
         return msgspec.convert(value, annotation, strict=False, dec_hook=_decode_path)
     except (msgspec.ValidationError, ValueError, RuntimeError) as error:
-        raise ConfigError(f"{where} is not usable: {error}.") from None
+        meaning = describe(annotation).description
+        raise ConfigError(f"{where} is not usable: {error}. {meaning}") from None
 
 
 def _decode_path(wanted: type, value: Any) -> Any:

@@ -11,6 +11,7 @@ from mediatheque.config import Settings
 from mediatheque.services import Services
 from mediatheque.services.admin import AdminService
 from mediatheque.services.files import FileLimits, FileService
+from mediatheque.services.identity import IdentityService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.medias import MediaService
 from mediatheque.services.tags import TagService
@@ -103,6 +104,7 @@ def open_runtime(settings: Settings) -> Runtime:
         janitor=Janitor(
             database,
             store,
+            IdentityService(database, store),
             orphan_age=settings.orphan_age,
             unfinished_age=max(settings.orphan_age, settings.upload_expiry),
         ),

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from blake3 import blake3
+
 from tests.bench.machine import Address
 from tests.bench.outcome import BenchError
 from tests.bench.source import MIB, Slice

@@ -1,6 +1,5 @@
 """The peer: nginx with DAV PUT and sendfile, configured as someone who knows it would."""
 
-import getpass
 import os
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+
 from tests.bench.client import connection, raw_body
 from tests.bench.machine import Address, free_address, search_path
 from tests.bench.outcome import BenchError
@@ -104,7 +104,7 @@ def running(program: str, directory: Path) -> Iterator[Nginx]:
     for name in ("root", "incoming"):
         (directory / name).mkdir(parents=True)
     configuration = directory / "nginx.conf"
-    user = f"user {getpass.getuser()};\n" if os.geteuid() == 0 else ""
+    user = "user root;\n" if os.geteuid() == 0 else ""
     configuration.write_text(
         _CONFIGURATION.format(
             directory=directory,

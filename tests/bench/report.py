@@ -97,8 +97,7 @@ def _heading(report: Report) -> str:
         f"{machine.file_system} on {machine.disk}, Python {machine.python}."
     )
     if report.missing:
-        names = " and ".join(report.missing)
-        said += f" This machine lacks {names}, so what needs it was not measured."
+        said += f" Missing on this machine: {', '.join(report.missing)}."
     return said
 
 

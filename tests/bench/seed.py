@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+
 from tests.bench.outcome import BenchError
 
 _USER = "mediatheque"

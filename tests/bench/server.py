@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+
 from tests.bench.client import Connection
 from tests.bench.machine import Address, free_address
 from tests.bench.outcome import BenchError

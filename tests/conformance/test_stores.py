@@ -14,12 +14,12 @@ import psutil
 import pytest
 from awscrt import checksums
 from blake3 import blake3
-from tests.support.stores import get, keys, open_obstore, open_s3, put
 
 from mediatheque.domain.errors import ConflictError, NotFoundError
 from mediatheque.storage.local import LocalStore
 from mediatheque.storage.remote import open_remote
 from mediatheque.storage.stores import ObjectInfo, Store
+from tests.support.stores import get, keys, open_obstore, open_s3, put
 
 KIB = 1 << 10
 MIB = 1 << 20

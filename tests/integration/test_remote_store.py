@@ -1,11 +1,11 @@
 """What the conformance suite cannot see of a store behind obstore: its unfinished uploads."""
 
 import pytest
-from tests.support.seaweedfs import SeaweedFS
-from tests.support.stores import open_obstore
 
 from mediatheque.domain.errors import InvalidError, UnavailableError
 from mediatheque.storage.remote import open_remote
+from tests.support.seaweedfs import SeaweedFS
+from tests.support.stores import open_obstore
 
 MIB = 1 << 20
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.support.proxy import Fault, Harm, answer, run_proxy
-from tests.support.seaweedfs import SeaweedFS
-from tests.support.stores import get, keys, open_s3, put
 
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.stores import ObjectInfo
+from tests.support.proxy import Fault, Harm, answer, run_proxy
+from tests.support.seaweedfs import SeaweedFS
+from tests.support.stores import get, keys, open_s3, put
 
 MIB = 1 << 20
 CONTENT = random.Random(3).randbytes(13 * MIB + 5)

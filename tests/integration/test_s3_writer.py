@@ -11,9 +11,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from awscrt import checksums
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
-from tests.support.seaweedfs import SeaweedFS
-from tests.support.stores import get, keys, open_s3, put
 
 from mediatheque.domain.errors import (
     MediathequeError,
@@ -25,6 +22,9 @@ from mediatheque.storage import s3_bucket, s3_writer
 from mediatheque.storage.multipart import MOST_PARTS, MultipartUpload, part_bytes
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.s3_bucket import S3Bucket
+from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.seaweedfs import SeaweedFS
+from tests.support.stores import get, keys, open_s3, put
 
 KIB = 1 << 10
 MIB = 1 << 20

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+
 from tests.support.seaweedfs import SeaweedFS
 
 _START_SECONDS = 60
@@ -85,7 +86,8 @@ class Service:
         assert self.process is not None
         everything = self.processes()
         for process in everything:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # one may have ended with another
+                process.kill()
         psutil.wait_procs(everything, timeout=_STOP_SECONDS)
         self.process.wait(_STOP_SECONDS)
         self.process = None
@@ -97,7 +99,7 @@ class Service:
     def close(self) -> None:
         """End it, however it stands."""
         self.http.close()
-        if self.process is not None:
+        if self.process is not None and self.process.poll() is None:
             self.kill()
 
 
@@ -130,9 +132,7 @@ def local_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]
 
 
 @pytest.fixture(scope="session")
-def s3_service(
-    tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFS
-) -> Iterator[Service]:
+def s3_service(tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFS) -> Iterator[Service]:
     """A service that keeps its bytes in SeaweedFS, shared by all tests."""
     with running(tmp_path_factory.mktemp("s3") / "data", s3_settings(seaweedfs, "e2e")) as started:
         yield started

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from obstore.store import S3Store as ObstoreS3
-from tests.support.seaweedfs import SeaweedFS
 
 from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES, RemoteStore
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.stores import Store, Stored
+from tests.support.seaweedfs import SeaweedFS
 
 PIECE_BYTES = 300_000
 

@@ -26,8 +26,15 @@ def driver_url(url: str) -> str:
     except ArgumentError:
         raise InvalidError("MEDIATHEQUE_DATABASE_URL is not a database URL.") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise InvalidError("MEDIATHEQUE_DATABASE_URL must name a PostgreSQL: postgresql://…")
-    return parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        raise InvalidError(
+            "MEDIATHEQUE_DATABASE_URL must name a PostgreSQL, as in postgresql://host/database."
+        )
+    query = dict(parsed.query)
+    if "sslmode" in query:
+        # The name that PostgreSQL's own tools use; asyncpg takes the same values as "ssl".
+        query["ssl"] = query.pop("sslmode")
+    adapted = parsed.set(drivername="postgresql+asyncpg", query=query)
+    return adapted.render_as_string(hide_password=False)
 
 
 class Database:

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Index,
@@ -23,6 +24,15 @@ def _times() -> tuple[Column[object], Column[object]]:
         Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     )
 
+
+# One row: which catalog this is. The store carries the same id, so that neither is ever used with
+# another one: to an empty catalog everything in a full store would look left behind.
+identity = Table(
+    "identity",
+    metadata,
+    Column("single", Boolean, CheckConstraint("single", name="identity_single"), primary_key=True),
+    Column("id", Uuid, nullable=False),
+)
 
 medias = Table(
     "medias",

@@ -4,12 +4,14 @@ import asyncio
 import os
 import sys
 
+from mediatheque.catalog.database import Database
 from mediatheque.catalog.schema import migrate
 from mediatheque.cli.data_dir import embedded_database, make_data_dir
 from mediatheque.cli.exits import Exit
 from mediatheque.config import Settings, read_settings
-from mediatheque.domain.errors import MediathequeError
+from mediatheque.domain.errors import InvalidError, MediathequeError
 from mediatheque.runtime import database_url, ensure_secret, open_configured_store
+from mediatheque.services.identity import IdentityService
 
 
 def prepare() -> None:
@@ -29,17 +31,25 @@ def prepare_parts(settings: Settings) -> None:
     ensure_secret(settings)
     try:
         asyncio.run(migrate(database_url(settings)))
+    except InvalidError as error:
+        sys.exit(Exit.SETTINGS.because(error.detail))
     except MediathequeError as error:
         sys.exit(Exit.DATABASE.because(error.detail))
     try:
         asyncio.run(_check_store(settings))
+    except InvalidError as error:
+        sys.exit(Exit.SETTINGS.because(error.detail))
     except MediathequeError as error:
         sys.exit(Exit.STORE.because(error.detail))
 
 
 async def _check_store(settings: Settings) -> None:
+    """Make sure that the store works and belongs to this catalog. Raises what it says."""
     store = open_configured_store(settings)
+    database = Database(database_url(settings), connections=1)
     try:
         await store.check()
+        await IdentityService(database, store).claim()
     finally:
+        await database.close()
         await store.close()

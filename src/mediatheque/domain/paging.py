@@ -7,6 +7,7 @@ refused, never ignored.
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from mediatheque.domain.ids import parse_id
 MAX_PAGE_SIZE = 1000
 MAX_OFFSET = 2**31 - 1
 _MAX_INTEGER = 2**63 - 1
+# What a text in the catalog cannot hold.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 Value = str | int | bool | datetime | UUID
 
@@ -98,8 +101,10 @@ def parse_value(text: str, kind: FieldType, *, field: str) -> Value | None:
         return parse_boolean(text, field=field)
     if kind is FieldType.TIME:
         return _parse_time(text, field)
-    if "\0" in text or not text.isprintable() and _has_surrogates(text):
-        raise InvalidError(f"{field} must not contain a NUL character.", field=field)
+    if _UNSTORABLE.search(text):
+        raise InvalidError(
+            f"{field} must not contain a NUL character or half of a surrogate pair.", field=field
+        )
     return text
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from litestar import Request, Response, Router, get
 from msgspec import Struct
 
+from mediatheque.doors.dependencies import GivenServices
 from mediatheque.doors.http.problems import COMMON_STATUSES, Door, Problem
-from mediatheque.services import Services
 from mediatheque.telemetry import metrics
 
 
@@ -31,7 +31,7 @@ async def health() -> Response[bytes]:
 
 
 @get("/ready", summary="Can requests be served?")
-async def ready(services: Services) -> Response[Ready]:
+async def ready(services: GivenServices) -> Response[Ready]:
     """Check the database, the store and the disk; 503 when one is not well."""
     found = await services.admin.readiness()
     answer = Ready("ready" if found.ready else "unavailable", found.parts, found.free_bytes)

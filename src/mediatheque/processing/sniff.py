@@ -19,9 +19,7 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "image/gif"),
     (b"II*\0", "image/tiff"),
     (b"MM\0*", "image/tiff"),
-    (b"BM", "image/bmp"),
     (b"fLaC", "audio/flac"),
-    (b"ID3", "audio/mpeg"),
     (b"FLV\x01", "video/x-flv"),
     (b"\0\0\x01\xba", "video/mpeg"),
     (b"\0\0\x01\xb3", "video/mpeg"),
@@ -35,6 +33,8 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"WEBVTT", "text/vtt"),
     (b"\xef\xbb\xbfWEBVTT", "text/vtt"),
 )
+# Beginnings that plain text can have too; a file of these formats holds a NUL soon after.
+_SHORT_PREFIXES = ((b"BM", "image/bmp"), (b"ID3", "audio/mpeg"))
 _RIFF = {b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo", b"WEBP": "image/webp"}
 _BRANDS = {
     b"avif": "image/avif",
@@ -75,11 +75,14 @@ def sniff(head: bytes, filename: str) -> str:
     ``head`` is its first ``HEAD_BYTES`` bytes, or all of a shorter file. The name only tells
     apart kinds of text, and decides for files that have no content yet.
     """
-    return _by_signature(head) or _by_container(head) or _by_text(head, filename)
+    found = _by_prefix(head, _PREFIXES)
+    if found is None and b"\0" in head:
+        found = _by_prefix(head, _SHORT_PREFIXES) or _by_box(head)
+    return found or _by_container(head) or _by_text(head, filename)
 
 
-def _by_signature(head: bytes) -> str | None:
-    for prefix, media_type in _PREFIXES:
+def _by_prefix(head: bytes, prefixes: tuple[tuple[bytes, str], ...]) -> str | None:
+    for prefix, media_type in prefixes:
         if head.startswith(prefix):
             return media_type
     return None
@@ -90,17 +93,21 @@ def _by_container(head: bytes) -> str | None:
         return _RIFF.get(head[8:12])
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return "video/webm" if b"webm" in head[:64] else "video/x-matroska"
-    if head[4:8] == b"ftyp":
-        return _iso_brand(head)
-    if head[4:8] in {b"styp", b"moof", b"sidx"}:
-        return "video/iso.segment"
-    if head[4:8] in _QUICKTIME_BOXES:
-        return "video/quicktime"
     if head[:4] == b"OggS":
         return "video/ogg" if b"theora" in head[:128] else "audio/ogg"
     if _is_transport_stream(head):
         return "video/mp2t"
     return _mpeg_audio(head)
+
+
+def _by_box(head: bytes) -> str | None:
+    """Recognise ISO base media and QuickTime files by the name of their first box."""
+    name = head[4:8]
+    if name == b"ftyp":
+        return _iso_brand(head)
+    if name in {b"styp", b"moof", b"sidx"}:
+        return "video/iso.segment"
+    return "video/quicktime" if name in _QUICKTIME_BOXES else None
 
 
 def _iso_brand(head: bytes) -> str:
@@ -135,7 +142,8 @@ def _mpeg_audio(head: bytes) -> str | None:
 
 
 def _by_text(head: bytes, filename: str) -> str:
-    suffix = "." + filename.rpartition(".")[2].lower()
+    _, dot, extension = filename.rpartition(".")
+    suffix = dot + extension.lower()
     if not head:
         return _TEXT_TYPES.get(suffix) or mimetypes.guess_type(filename)[0] or UNKNOWN
     if not _looks_like_text(head):

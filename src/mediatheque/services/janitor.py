@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from mediatheque.catalog import medias, uploads
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import MediathequeError
+from mediatheque.services.identity import IdentityService
 from mediatheque.storage import keys
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry import metrics
@@ -37,10 +38,17 @@ class Janitor:
     """Removes leftovers. ``orphan_age`` and ``unfinished_age`` in seconds."""
 
     def __init__(
-        self, database: Database, store: Store, *, orphan_age: int, unfinished_age: int
+        self,
+        database: Database,
+        store: Store,
+        identity: IdentityService,
+        *,
+        orphan_age: int,
+        unfinished_age: int,
     ) -> None:
         self._database = database
         self._store = store
+        self._identity = identity
         self._orphan_age = timedelta(seconds=orphan_age)
         self._unfinished_age = timedelta(seconds=unfinished_age)
 
@@ -59,7 +67,11 @@ class Janitor:
             await asyncio.sleep(interval)
 
     async def sweep(self) -> Swept:
-        """Do one round and return what was removed."""
+        """Do one round and return what was removed.
+
+        Raises UnavailableError, with nothing removed, when the store is another catalog's.
+        """
+        await self._identity.claim()
         swept = Swept(
             uploads=await self._sweep_uploads(),
             objects=await self._sweep_objects(),

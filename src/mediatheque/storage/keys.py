@@ -10,6 +10,9 @@ from uuid import UUID
 from mediatheque.domain.ids import parse_id
 
 ORIGINALS = "originals/"
+CATALOG_ID = "catalog-id"
+"""Object that names the catalog whose objects these are."""
+
 STAGING = "staging/"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

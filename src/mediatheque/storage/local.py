@@ -152,8 +152,10 @@ class LocalStore:
         self._root.mkdir(parents=True, exist_ok=True)
         disk.make_folder(folder, durable=self._durable)
         probe = folder / f"probe-{uuid.uuid4().hex}"
-        probe.write_bytes(b"probe")
-        probe.unlink()
+        try:
+            probe.write_bytes(b"probe")
+        finally:
+            probe.unlink(missing_ok=True)
 
     def _info(self, path: Path) -> ObjectInfo | None:
         try:

@@ -18,7 +18,15 @@ def open_store(
     store that speaks S3 but is not AWS; ``part_memory`` bounds what one process holds of parts on
     their way there, in bytes. Raises InvalidError for any other URL.
     """
-    parts = urlsplit(url)
+    refused = InvalidError(
+        f"The storage URL {url!r} is not understood. Use file:///folder, s3://bucket/prefix, "
+        "gs://bucket/prefix or az://container/prefix.",
+        field="MEDIATHEQUE_STORAGE_URL",
+    )
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise refused from None
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path:
         root = Path(unquote(parts.path))
         return LocalStore(root, durable=durable, reserved_bytes=reserved_bytes)
@@ -29,12 +37,8 @@ def open_store(
         return S3Store(
             parts.netloc, parts.path.strip("/"), endpoint=s3_endpoint, part_memory=part_memory
         )
-    if parts.scheme in {"gs", "az", "memory"}:
+    if (parts.scheme in {"gs", "az"} and parts.netloc) or parts.scheme == "memory":
         from mediatheque.storage.remote import open_remote  # noqa: PLC0415
 
         return open_remote(url)
-    raise InvalidError(
-        f"The storage URL {url!r} is not understood. Use file:///folder, s3://bucket/prefix, "
-        "gs://bucket/prefix or az://container/prefix.",
-        field="MEDIATHEQUE_STORAGE_URL",
-    )
+    raise refused

@@ -30,7 +30,7 @@ UPLOADS = Counter(
 )
 JANITOR_REMOVED = Counter(
     "mediatheque_janitor_removed_total",
-    "Leftovers that the janitor removed, by kind: upload, object, unfinished.",
+    "Leftovers that the janitor removed, by kind: uploads, objects, unfinished.",
     ["kind"],
 )
 JANITOR_LAST_RUN = Gauge(

@@ -7,10 +7,10 @@ from litestar.enums import HttpMethod
 from litestar.openapi.spec import OpenAPIType, Schema
 
 from mediatheque.auth.principals import resolve_principal
-from mediatheque.config import Settings
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.media import Media
 from mediatheque.doors.bytes import representation
+from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.files.schemas import (
     File,
     FilePage,
@@ -58,7 +58,7 @@ _SIGNATURE = {"expires": "From the signed URL.", "signature": "From the signed U
     summary="Announce an upload",
 )
 async def announce(
-    request: AnyRequest, services: Services, settings: Settings, bodies: BodyReader
+    request: AnyRequest, services: GivenServices, settings: GivenSettings, bodies: GivenBodies
 ) -> Ticket:
     """Return an id, and a signed URL that takes the bytes with PUT for a limited time."""
     name, size, tags = parse_upload(await _json(request, bodies))
@@ -78,7 +78,7 @@ async def announce(
     operation_class=with_body("application/json", _CONFIRMATION),
     summary="Confirm an upload, or give it up",
 )
-async def confirm(request: AnyRequest, services: Services, bodies: BodyReader) -> Success:
+async def confirm(request: AnyRequest, services: GivenServices, bodies: GivenBodies) -> Success:
     """List the file once its bytes are there; with ``success: false`` forget it."""
     file_id, success = parse_confirmation(await _json(request, bodies))
     if success:
@@ -89,7 +89,7 @@ async def confirm(request: AnyRequest, services: Services, bodies: BodyReader) -
 
 
 @get("/", operation_class=with_parameters(_LIST_PARAMETERS), summary="List files")
-async def index(request: AnyRequest, services: Services, settings: Settings) -> FilePage:
+async def index(request: AnyRequest, services: GivenServices, settings: GivenSettings) -> FilePage:
     """Return one page of confirmed files."""
     query = dict(parse_pairs(request.scope["query_string"]))
     if any("\0" in text for text in query.values()):
@@ -103,7 +103,7 @@ async def index(request: AnyRequest, services: Services, settings: Settings) -> 
 
 
 @delete("/{file_id:str}", status_code=200, summary="Delete a file")
-async def remove(services: Services, file_id: str) -> Success:
+async def remove(services: GivenServices, file_id: str) -> Success:
     """Delete a file with everything derived from it."""
     await services.files.delete(resolve_principal(), file_id)
     return Success()
@@ -116,7 +116,7 @@ async def remove(services: Services, file_id: str) -> Success:
     summary="Add tags",
 )
 async def add_tags(
-    request: AnyRequest, services: Services, bodies: BodyReader, file_id: str
+    request: AnyRequest, services: GivenServices, bodies: GivenBodies, file_id: str
 ) -> Success:
     """Add tags to those that a file has."""
     tags = parse_tags(await _json(request, bodies))
@@ -131,7 +131,7 @@ async def add_tags(
     summary="Remove tags",
 )
 async def remove_tags(
-    request: AnyRequest, services: Services, bodies: BodyReader, file_id: str
+    request: AnyRequest, services: GivenServices, bodies: GivenBodies, file_id: str
 ) -> Success:
     """Remove all of these tags from a file, or none."""
     tags = parse_tags(await _json(request, bodies))
@@ -146,7 +146,7 @@ async def remove_tags(
     summary="Send the bytes of an upload",
 )
 async def put_content(
-    request: AnyRequest, services: Services, bodies: BodyReader, file_id: str
+    request: AnyRequest, services: GivenServices, bodies: GivenBodies, file_id: str
 ) -> Response[bytes]:
     """Take the bytes of an announced upload, by its signed URL."""
     upload_id = _signed(request, services, "PUT", file_id)
@@ -160,7 +160,7 @@ async def put_content(
     operation_class=with_parameters(_SIGNATURE),
     summary="Download a file",
 )
-async def get_content(request: AnyRequest, services: Services, file_id: str) -> Download:
+async def get_content(request: AnyRequest, services: GivenServices, file_id: str) -> Download:
     """Return the bytes of a file, by its signed URL."""
     found = _signed(request, services, "GET", file_id)
     media = await services.medias.find_original(resolve_principal(), str(found))

@@ -18,10 +18,13 @@ from mediatheque.doors.http.requests import content_length
 SMALL_BODY = 1 << 20
 """Longest body that is read into memory as a whole, in bytes."""
 
-_TURNS = 8
+_TURNS = 3
+_SMALL_TURNS = 16
 _TURN_BYTES = 64 << 20
 _PATIENCE = 0.01
-"""Seconds that a body keeps its turn while nothing arrives."""
+_MOST_PATIENCE = 0.25
+_FAST = 64_000_000
+"""Bytes per second at which a body earns back all the time that it makes its turn wait."""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -32,16 +35,16 @@ class BodyReader:
     ``idle_timeout`` is the longest wait for one piece, in seconds; the time that the caller takes
     between pieces does not count. ``limit`` is the longest body taken, in bytes.
 
-    The server buffers up to a megabyte for a body that is being read: what makes one upload fast
-    makes a hundred of them large. So bodies take turns: ``_TURNS`` of them flow at once, each for
-    at most ``_TURN_BYTES`` while others wait, and one whose client is slow gives its turn up
-    until something arrives.
+    The server reads a body ahead once it flows, by up to a megabyte: what makes one upload fast
+    makes a hundred of them large. So bodies take turns, and only those that had one are read
+    ahead. Small bodies take turns among themselves, not to wait behind large ones.
     """
 
     def __init__(self, *, idle_timeout: float, limit: int) -> None:
         self._idle_timeout = idle_timeout
         self._limit = limit
         self._turns = asyncio.Semaphore(_TURNS)
+        self._small_turns = asyncio.Semaphore(_SMALL_TURNS)
 
     async def pieces(
         self, request: AnyRequest, *, limit: int | None = None
@@ -55,42 +58,39 @@ class BodyReader:
         announced = content_length(request)
         if announced is not None and announced > limit:
             raise TooLargeError(f"The body has {announced} bytes; at most {limit} are taken.")
+        longest = limit if announced is None else min(announced, limit)
+        turn = _Turn(self._small_turns if longest <= SMALL_BODY else self._turns)
         received = 0
         more = True
-        await self._turns.acquire()
         try:
-            turn_ends = _TURN_BYTES
             while more:
-                message = await self._next(request, received)
+                await turn.begin()
+                message = await self._next(request, received, turn)
                 more = message.get("more_body", False)
-                received += len(message.get("body", b""))
+                size = len(message.get("body", b""))
+                received += size
                 if received > limit:
                     raise TooLargeError(f"The body is longer than the {limit} bytes allowed.")
-                if message.get("body"):
+                turn.count(size)
+                if size:
                     # Not kept in a variable: it would stay in memory while the caller works.
                     yield message.pop("body")
-                if received >= turn_ends:
-                    turn_ends = received + _TURN_BYTES
-                    self._turns.release()
-                    await self._turns.acquire()
         finally:
-            self._turns.release()
+            turn.end()
 
     async def read_all(self, request: AnyRequest, *, limit: int = SMALL_BODY) -> bytes:
         """Return a whole body of at most ``limit`` bytes. Raises what ``pieces`` raises."""
         return b"".join([piece async for piece in self.pieces(request, limit=limit)])
 
-    async def _next(self, request: AnyRequest, received: int) -> dict[str, Any]:
-        """Return the next message of a body. Entered and left with a turn."""
+    async def _next(self, request: AnyRequest, received: int, turn: "_Turn") -> dict[str, Any]:
+        """Return the next message of a body. Entered and left with the turn."""
         arriving = asyncio.ensure_future(request.receive())
         try:
-            done, _ = await asyncio.wait({arriving}, timeout=_PATIENCE)
+            done = await turn.wait(arriving)
             if not done:
-                self._turns.release()
-                try:
-                    done, _ = await asyncio.wait({arriving}, timeout=self._idle_timeout)
-                finally:
-                    await self._turns.acquire()
+                turn.end()
+                done = bool((await asyncio.wait({arriving}, timeout=self._idle_timeout))[0])
+                await turn.begin()
         finally:
             if not arriving.done():
                 arriving.cancel()
@@ -103,6 +103,51 @@ class BodyReader:
         if message["type"] != "http.request":
             raise DisconnectedError(f"The client went away after {received} bytes of the body.")
         return message
+
+
+class _Turn:
+    """The turns of one body.
+
+    One ends after ``_TURN_BYTES``, or when the client let it wait for longer than its patience.
+    That starts small and grows with what arrives, so that slow clients, however many and however
+    steady, hold turns for moments, and a fast one keeps its own across a hiccup. A body whose
+    client is slow waits without a turn until something arrives.
+    """
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._held = False
+        self._bytes_left = 0
+        self._patience = 0.0
+
+    async def begin(self) -> None:
+        """Wait for a turn, unless there is one that goes on."""
+        if self._held and self._bytes_left > 0:
+            return
+        self.end()
+        await self._turns.acquire()
+        self._held = True
+        self._bytes_left = _TURN_BYTES
+        self._patience = _PATIENCE
+
+    def end(self) -> None:
+        """Give the turn up, if there is one."""
+        if self._held:
+            self._held = False
+            self._turns.release()
+
+    async def wait(self, arriving: asyncio.Future[Any]) -> bool:
+        """Return whether ``arriving`` was done while the patience lasted."""
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+        done, _ = await asyncio.wait({arriving}, timeout=self._patience)
+        self._patience = max(0.0, self._patience - (clock() - asked))
+        return bool(done)
+
+    def count(self, size: int) -> None:
+        """Count ``size`` bytes that arrived."""
+        self._bytes_left -= size
+        self._patience = min(_MOST_PATIENCE, self._patience + size / _FAST)
 
 
 def parse_json(body: bytes) -> object:

@@ -9,11 +9,10 @@ from litestar.enums import HttpMethod
 from litestar.response import Redirect
 
 from mediatheque.auth.principals import resolve_principal
-from mediatheque.config import Settings
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.paging import encode_cursor, parse_boolean
 from mediatheque.doors.bytes import representation
-from mediatheque.doors.http.bodies import BodyReader
+from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.downloads import (
     Download,
     content_disposition,
@@ -35,7 +34,6 @@ from mediatheque.doors.medias.schemas import (
     Page,
     resource,
 )
-from mediatheque.services import Services
 from mediatheque.services.medias import MediaPage, check_address
 
 FILE_FIELDS = frozenset({"media", "file"})
@@ -61,7 +59,9 @@ LIST_PARAMETERS = {
 
 
 @get("/medias", operation_class=with_parameters(LIST_PARAMETERS), summary="List medias")
-async def index(request: AnyRequest, services: Services, settings: Settings) -> Response[Page]:
+async def index(
+    request: AnyRequest, services: GivenServices, settings: GivenSettings
+) -> Response[Page]:
     """Return one page of medias: filtered, sorted, by number or by cursor."""
     query = parse_query(request.scope["query_string"], COLLECTION)
     found = await services.medias.page(resolve_principal(), query.listing, count=query.count)
@@ -79,7 +79,7 @@ async def index(request: AnyRequest, services: Services, settings: Settings) -> 
     summary="Show what is known of a media",
 )
 async def info(
-    request: AnyRequest, services: Services, name: str, key: str | None = None
+    request: AnyRequest, services: GivenServices, name: str, key: str | None = None
 ) -> Response[Document]:
     """Return one media as a resource."""
     address = _address(request, name, key)
@@ -97,8 +97,8 @@ async def info(
 )
 async def download(
     request: AnyRequest,
-    services: Services,
-    settings: Settings,
+    services: GivenServices,
+    settings: GivenSettings,
     name: str,
     key: str | None = None,
 ) -> Download | Redirect:
@@ -122,8 +122,8 @@ async def download(
 )
 async def upload(
     request: AnyRequest,
-    services: Services,
-    bodies: BodyReader,
+    services: GivenServices,
+    bodies: GivenBodies,
     name: str,
     key: str | None = None,
 ) -> Response[Document]:

@@ -1,11 +1,11 @@
 """Reading request bodies."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 from litestar import Request
-from tests.unit.doors.http.asgi import Exchange, http_scope
 
 from mediatheque.domain.errors import (
     DisconnectedError,
@@ -13,7 +13,8 @@ from mediatheque.domain.errors import (
     TimeoutExceededError,
     TooLargeError,
 )
-from mediatheque.doors.http.bodies import parse_json, pieces, read_all
+from mediatheque.doors.http.bodies import SMALL_BODY, BodyReader, parse_json
+from tests.support.asgi import Exchange, http_scope
 
 
 def request_with(exchange: Exchange, **headers: str) -> Request[Any, Any, Any]:
@@ -23,44 +24,62 @@ def request_with(exchange: Exchange, **headers: str) -> Request[Any, Any, Any]:
     return Request(scope, receive=receive)
 
 
+def reader(*, idle_timeout: float = 1, limit: int = 1000) -> BodyReader:
+    return BodyReader(idle_timeout=idle_timeout, limit=limit)
+
+
 async def test_pieces_come_as_they_arrived_without_empty_ones() -> None:
     request = request_with(Exchange([b"ab", b"", b"c", b""]))
-    assert [piece async for piece in pieces(request, idle_timeout=1, limit=3)] == [b"ab", b"c"]
+    assert [piece async for piece in reader(limit=3).pieces(request)] == [b"ab", b"c"]
 
 
 async def test_a_body_may_be_as_long_as_the_limit_and_no_longer() -> None:
-    assert await read_all(request_with(Exchange([b"abc"])), idle_timeout=1, limit=3) == b"abc"
-    with pytest.raises(TooLargeError, match="at least 4 bytes, at most 3"):
-        await read_all(request_with(Exchange([b"ab", b"cd"])), idle_timeout=1, limit=3)
+    assert await reader().read_all(request_with(Exchange([b"abc"])), limit=3) == b"abc"
+    with pytest.raises(TooLargeError, match="longer than the 3 bytes"):
+        await reader().read_all(request_with(Exchange([b"ab", b"cd"])), limit=3)
 
 
 async def test_an_announced_excess_is_refused_before_anything_is_read() -> None:
     exchange = Exchange([b"abcd"])
     request = request_with(exchange, content_length="4")
-    with pytest.raises(TooLargeError, match="has 4 bytes, at most 3"):
-        await read_all(request, idle_timeout=1, limit=3)
+    with pytest.raises(TooLargeError, match="has 4 bytes; at most 3"):
+        await reader().read_all(request, limit=3)
     assert exchange.received == 0
 
 
-async def test_the_limit_holds_whatever_content_length_says() -> None:
-    for claim in ("1", "-1", "x", "9" * 5000):
-        request = request_with(Exchange([b"abcd"]), content_length=claim)
-        with pytest.raises(TooLargeError, match="at least 4 bytes"):
-            await read_all(request, idle_timeout=1, limit=3)
+@pytest.mark.parametrize("claim", ["1", "-1", "x", "9" * 5000])
+async def test_the_limit_holds_whatever_content_length_says(claim: str) -> None:
+    request = request_with(Exchange([b"abcd"]), content_length=claim)
+    with pytest.raises(TooLargeError, match="longer than the 3 bytes"):
+        await reader().read_all(request, limit=3)
+
+
+async def test_a_body_in_pieces_is_held_to_the_limit_of_the_reader() -> None:
+    arriving = reader(limit=3).pieces(request_with(Exchange([b"ab", b"cd"])))
+    assert await anext(arriving) == b"ab"
+    with pytest.raises(TooLargeError, match="longer than the 3 bytes"):
+        await anext(arriving)
+
+
+async def test_a_whole_body_is_small_unless_said_otherwise() -> None:
+    roomy = reader(limit=SMALL_BODY * 2)
+    assert len(await roomy.read_all(request_with(Exchange([b"x" * SMALL_BODY])))) == SMALL_BODY
+    with pytest.raises(TooLargeError):
+        await roomy.read_all(request_with(Exchange([b"x" * SMALL_BODY, b"x"])))
 
 
 async def test_silence_ends_in_an_error_that_names_the_seconds() -> None:
     request = request_with(Exchange([b"ab"], complete=False))
-    arriving = pieces(request, idle_timeout=0.05, limit=10)
+    arriving = reader(idle_timeout=0.05).pieces(request)
     assert await anext(arriving) == b"ab"
-    with pytest.raises(TimeoutExceededError, match=r"0\.05 seconds after 2 bytes"):
+    with pytest.raises(TimeoutExceededError, match=r"0\.05 seconds, after 2 bytes"):
         await anext(arriving)
 
 
-async def test_time_that_the_reader_takes_is_not_silence() -> None:
+async def test_time_that_the_caller_takes_is_not_silence() -> None:
     request = request_with(Exchange([b"a", b"b", b"c"]))
     arrived = b""
-    async for piece in pieces(request, idle_timeout=0.02, limit=10):
+    async for piece in reader(idle_timeout=0.02).pieces(request):
         await asyncio.sleep(0.05)
         arrived += piece
     assert arrived == b"abc"
@@ -69,7 +88,46 @@ async def test_time_that_the_reader_takes_is_not_silence() -> None:
 async def test_a_client_that_leaves_is_told_apart_from_the_end_of_the_body() -> None:
     request = request_with(Exchange([b"ab"], complete=False, leaves=True))
     with pytest.raises(DisconnectedError, match="after 2 bytes"):
-        await read_all(request, idle_timeout=1, limit=10)
+        await reader().read_all(request)
+
+
+async def test_many_slow_clients_do_not_keep_a_quick_one_waiting() -> None:
+    bodies = reader(idle_timeout=60)
+    silent = [request_with(Exchange([b"a"], complete=False)) for _ in range(50)]
+    stuck = [asyncio.create_task(bodies.read_all(request)) for request in silent]
+    await asyncio.sleep(0)
+    quick = bodies.read_all(request_with(Exchange([b"abc"])))
+    assert await asyncio.wait_for(quick, 10) == b"abc"
+    for task in stuck:
+        task.cancel()
+    assert all(isinstance(end, asyncio.CancelledError) for end in await _ends(stuck))
+
+
+async def test_bodies_that_end_in_errors_do_not_keep_others_waiting() -> None:
+    bodies = reader(idle_timeout=0.01)
+    failing = [
+        bodies.read_all(request_with(Exchange([b"a"], complete=False, leaves=number % 2 == 0)))
+        for number in range(50)
+    ]
+    kinds = {type(end) for end in await _ends([asyncio.create_task(body) for body in failing])}
+    assert kinds == {DisconnectedError, TimeoutExceededError}
+    quick = bodies.read_all(request_with(Exchange([b"abc"])))
+    assert await asyncio.wait_for(quick, 10) == b"abc"
+
+
+async def test_bodies_left_half_read_do_not_keep_others_waiting() -> None:
+    bodies = reader()
+    for _ in range(50):
+        arriving = bodies.pieces(request_with(Exchange([b"a", b"b"])))
+        assert await anext(arriving) == b"a"
+        assert isinstance(arriving, AsyncGenerator)
+        await arriving.aclose()
+    quick = bodies.read_all(request_with(Exchange([b"abc"])))
+    assert await asyncio.wait_for(quick, 10) == b"abc"
+
+
+async def _ends(tasks: list[asyncio.Task[bytes]]) -> list[bytes | BaseException]:
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def test_json_is_read() -> None:

@@ -14,7 +14,6 @@ from urllib.parse import unquote
 import pytest
 from litestar import Litestar, route
 from litestar.testing import AsyncTestClient
-from tests.unit.doors.http.asgi import PATHSEND, Exchange, http_scope
 
 from mediatheque.domain.errors import NotFoundError, UnavailableError
 from mediatheque.doors.http.downloads import (
@@ -24,6 +23,7 @@ from mediatheque.doors.http.downloads import (
     is_safe_inline,
     serve,
 )
+from tests.support.asgi import PATHSEND, Exchange, http_scope
 
 CONTENT = bytes(range(256)) * 4
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"

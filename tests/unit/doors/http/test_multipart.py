@@ -16,21 +16,11 @@ from mediatheque.doors.http.multipart import (
     Form,
     read_form,
 )
+from tests.support.forms import BOUNDARY, FORM, form, part
 
-BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
-FORM = f"multipart/form-data; boundary={BOUNDARY}"
 FILE_FIELDS = frozenset({"media", "file"})
 
 Received = tuple[str, str | None, str | None, bytes]
-
-
-def part(disposition: str, value: bytes, *more_headers: str) -> bytes:
-    lines = [f"Content-Disposition: form-data; {disposition}", *more_headers]
-    return f"--{BOUNDARY}\r\n".encode() + "\r\n".join([*lines, "", ""]).encode() + value + b"\r\n"
-
-
-def form(*parts: bytes) -> bytes:
-    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
 
 
 async def in_pieces(body: bytes, size: int = 7) -> AsyncIterator[bytes]:

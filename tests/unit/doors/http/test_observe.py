@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import structlog
 from structlog.testing import capture_logs
-from tests.unit.doors.http.asgi import Exchange, http_scope
 
 from mediatheque.domain.errors import DisconnectedError
 from mediatheque.doors.http import observe
 from mediatheque.doors.http.observe import Observe
+from tests.support.asgi import Exchange, http_scope
 
 Recorded = list[tuple[str, str, int, float]]
 

@@ -1,0 +1,248 @@
+"""What holds at every address: request ids, hosts, origins, and what operators ask."""
+
+import json
+import re
+
+import httpx
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.support.files import announce
+from tests.support.medias import check_problem, fresh, upload
+from tests.support.service import Service, running
+from tests.support.wire import exchange
+
+ADDRESSES = [
+    ("GET", "/medias?page[size]=1", 200),
+    ("GET", "/medias/info/none", 404),
+    ("GET", "/medias?page[size]=0", 422),
+    ("GET", "/api/file", 200),
+    ("DELETE", "/api/file/none", 404),
+    ("POST", "/api/file/upload", 400),
+    ("PUT", "/api/file/01a1fc87-9655-79af-939f-09e2b6784b59/content", 403),
+    ("GET", "/health", 200),
+    ("GET", "/ready", 200),
+    ("GET", "/metrics", 200),
+    ("GET", "/openapi.json", 200),
+    ("GET", "/docs", 200),
+    ("GET", "/docs/assets/swagger-ui.css", 200),
+    ("GET", "/nothing", 404),
+    ("PATCH", "/health", 405),
+]
+ORIGIN_GUARD_METHODS = [
+    ("POST", "/medias/files/x"),
+    ("POST", "/api/file/upload"),
+    ("POST", "/api/file/confirmUpload"),
+    ("DELETE", "/api/file/x"),
+    ("POST", "/api/file/x/tags"),
+    ("DELETE", "/api/file/x/tags"),
+    ("PUT", "/api/file/x/content"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), ADDRESSES)
+def test_every_answer_has_a_request_id(
+    local_service: Service, method: str, path: str, status: int
+) -> None:
+    first = local_service.http.request(method, path)
+    second = local_service.http.request(method, path, headers={"X-Request-Id": "mine-1.a_B"})
+    strange = local_service.http.request(method, path, headers={"X-Request-Id": "a b<c>"})
+    for answer in (first, second, strange):
+        assert answer.status_code == status
+        assert "Traceback" not in answer.text
+        assert str(local_service.data_dir) not in answer.text
+    assert re.fullmatch(r"[0-9a-f]{32}", first.headers["x-request-id"])
+    assert second.headers["x-request-id"] == "mine-1.a_B"
+    assert re.fullmatch(r"[0-9a-f]{32}", strange.headers["x-request-id"])
+
+
+@pytest.mark.parametrize("path", ["/api/file", "/medias", "/health", "/ready", "/openapi.json"])
+def test_a_trailing_slash_is_no_other_address(local_service: Service, path: str) -> None:
+    plain, slashed = local_service.http.get(path), local_service.http.get(path + "/")
+    assert (plain.status_code, slashed.status_code) == (200, 200)
+    assert plain.headers["content-type"] == slashed.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/file/upload/", 400),
+        ("/api/file/confirmUpload/", 400),
+        ("/api/file/x/tags/", 400),
+        ("/medias/files/x/", 422),
+        ("/medias/files/x/y/", 422),
+        ("/api/v1/media/medias/files/x/", 422),
+    ],
+)
+def test_a_post_is_never_redirected(local_service: Service, path: str, status: int) -> None:
+    for address in (path, path.rstrip("/")):
+        assert local_service.http.post(address).status_code == status
+
+
+@pytest.mark.parametrize(("method", "path"), ORIGIN_GUARD_METHODS)
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example.net",
+        "http://localhost",
+        "http://127.0.0.1:1",
+        "null",
+        "http://[",
+        "http://127.0.0.1.evil.example.net",
+    ],
+)
+def test_pages_of_other_origins_change_nothing(
+    local_service: Service, method: str, path: str, origin: str
+) -> None:
+    answer = local_service.http.request(method, path, headers={"Origin": origin})
+    assert answer.status_code == 403
+    if path.startswith("/medias"):
+        check_problem(answer, 403, pointer=None, says="MEDIATHEQUE_CORS_ORIGINS")
+    else:
+        assert "MEDIATHEQUE_CORS_ORIGINS" in answer.json()["error"]
+
+
+def test_pages_of_the_service_itself_may_change_things(local_service: Service) -> None:
+    body = {"name": fresh(), "size": 1}
+    for address in (local_service.url, local_service.url.replace("127.0.0.1", "localhost")):
+        answer = httpx.post(
+            f"{address}/api/file/upload", json=body, headers={"Origin": address}, trust_env=False
+        )
+        assert answer.status_code == 200
+        assert answer.json()["uploadUrl"].startswith(address + "/")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_pages_of_other_origins_may_ask_but_not_read(local_service: Service, method: str) -> None:
+    resource = fresh()
+    upload(local_service, resource, b"abc")
+    answer = local_service.http.request(
+        method, f"/medias/files/{resource}", headers={"Origin": "https://evil.example.net"}
+    )
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example.net",
+        "evil.example.net:5000",
+        "127.0.0.1.evil.example.net",
+        "192.168.1.5",
+        "127.0.0.1@evil.example.net",
+        "",
+        "[",
+        "a b",
+    ],
+)
+@pytest.mark.parametrize("path", ["/medias", "/api/file", "/ready", "/openapi.json", "/docs"])
+def test_a_host_that_is_not_ours_is_refused(local_service: Service, path: str, host: str) -> None:
+    reply = exchange(local_service, "GET", path, {"Host": host})
+    assert reply.status in {400, 403}
+    if reply.status == 403:
+        assert b"MEDIATHEQUE_PUBLIC_URL" in reply.body
+        json.loads(reply.body)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST:99"])
+def test_every_loopback_name_is_ours(local_service: Service, host: str) -> None:
+    assert exchange(local_service, "GET", "/health", {"Host": host}).status == 200
+
+
+def test_a_public_address_is_ours_and_is_what_links_lead_to(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    settings = {
+        "MEDIATHEQUE_PUBLIC_URL": "https://media.example.org/",
+        "MEDIATHEQUE_WORKERS": "1",
+    }
+    with running(tmp_path_factory.mktemp("public") / "data", settings) as service:
+        named = {"Host": "media.example.org"}
+        links = json.loads(exchange(service, "GET", "/medias", named).body)["links"]
+        assert links["first"] == "https://media.example.org/medias?page%5Bnumber%5D=1"
+        _, url = announce(service, "a", 1)
+        assert url.startswith("https://media.example.org/api/file/")
+        assert exchange(service, "GET", "/medias", {"Host": "other.example.org"}).status == 403
+
+
+def test_health_is_an_empty_200(local_service: Service) -> None:
+    answer = local_service.http.get("/health")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == "0"
+
+
+def test_ready_names_every_part(service: Service) -> None:
+    answer = service.http.get("/ready")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    body = answer.json()
+    free = body["free_bytes"]
+    assert body == {
+        "status": "ready",
+        "checks": {"database": "ok", "store": "ok", "disk": "ok"},
+        "free_bytes": free,
+    }
+    local = service.settings.get("MEDIATHEQUE_STORAGE_URL") is None
+    assert (free > 1_000_000) if local else (free is None)
+
+
+def test_metrics_count_requests_and_bytes(local_service: Service) -> None:
+    def received() -> float:
+        text = local_service.http.get("/metrics").text
+        found = re.search(r"^mediatheque_\w*received_bytes\w* (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    before = received()
+    upload(local_service, fresh(), b"x" * 12_345)
+    answer = local_service.http.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert received() - before == 12_345
+    assert re.search(r"^# TYPE mediatheque_\w+ histogram$", answer.text, re.MULTILINE)
+
+
+def test_the_description_is_valid_openapi_and_names_every_address(local_service: Service) -> None:
+    description = local_service.http.get("/openapi.json").json()
+    assert description["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(description).validate()
+    paths = description["paths"]
+    for path, methods in {
+        "/medias": {"get"},
+        "/medias/info/{name}": {"get"},
+        "/medias/info/{name}/{key}": {"get"},
+        "/medias/files/{name}": {"get", "head", "post"},
+        "/medias/files/{name}/{key}": {"get", "head", "post"},
+        "/api/v1/media/medias": {"get"},
+        "/api/file": {"get"},
+        "/api/file/upload": {"post"},
+        "/api/file/confirmUpload": {"post"},
+        "/api/file/{file_id}": {"delete"},
+        "/api/file/{file_id}/tags": {"post", "delete"},
+        "/health": {"get"},
+        "/ready": {"get"},
+        "/metrics": {"get"},
+    }.items():
+        assert methods <= paths[path].keys(), path
+    parameters = {p["name"] for p in paths["/medias"]["get"]["parameters"]}
+    assert {"page[size]", "page[after]", "sort", "count", "filter[size__gte]"} <= parameters
+
+
+def test_the_pages_of_the_description_need_no_other_host(local_service: Service) -> None:
+    page = local_service.http.get("/docs").text
+    assert "swagger" in page.lower()
+    assert not re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z0-9.-]+", page)
+    assets = set(re.findall(r'(?:src|href)="(/[^"]+)"', page))
+    assert len(assets) >= 3
+    for asset in assets:
+        answer = local_service.http.get(asset)
+        assert answer.status_code == 200
+        assert len(answer.content) > 1000
+        expected = "text/css" if asset.endswith("css") else "text/javascript"
+        assert answer.headers["content-type"].partition(";")[0] == expected
+
+
+@pytest.mark.parametrize("name", ["nope.js", "a%00b", "x" * 10_000, "swagger-ui.css/x", "..", ""])
+def test_an_asset_that_is_not_there_is_404(local_service: Service, name: str) -> None:
+    reply = exchange(local_service, "GET", f"/docs/assets/{name}")
+    assert reply.status == 404
+    assert json.loads(reply.body) == {"error": "There is nothing at this address."}

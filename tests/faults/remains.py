@@ -1,0 +1,102 @@
+"""Looking at what is behind a service, without the code that serves it, and cleaning it."""
+
+import asyncio
+import re
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from mediatheque.catalog.embedded import EmbeddedPostgres
+from tests.support.service import COMMAND, Service, environment
+
+_PATIENCE_SECONDS = 30
+_COMMAND_SECONDS = 60
+
+
+def query(url: str, statement: str) -> list[Any]:
+    """Run one statement on a database and return its rows."""
+
+    async def run() -> list[Any]:
+        connection = await asyncpg.connect(url)
+        try:
+            rows: list[Any] = await connection.fetch(statement)
+            return rows
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def rows(service: Service, statement: str) -> list[Any]:
+    """Run one statement on the embedded database of a running service."""
+    return query(EmbeddedPostgres(service.data_dir).url, statement)
+
+
+def upload_rows(service: Service) -> int:
+    """Return how many uploads are under way."""
+    return int(rows(service, "SELECT count(*) FROM uploads")[0][0])
+
+
+def files_in(folder: Path) -> set[str]:
+    """Return the files below a storage folder, as keys."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def stored(service: Service) -> set[str]:
+    """Return all files in the local store, whatever they are."""
+    return files_in(service.data_dir / "objects")
+
+
+def in_use(service: Service) -> set[str]:
+    """Return the keys of the objects that medias refer to."""
+    return {row[0] for row in rows(service, "SELECT object_key FROM medias")}
+
+
+def is_clean(service: Service) -> bool:
+    """Tell whether there is nothing but medias and their objects."""
+    return upload_rows(service) == 0 and stored(service) == in_use(service)
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = _PATIENCE_SECONDS) -> None:
+    """Return as soon as a condition holds; fail when it does not come true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so after {seconds} s: {condition}"
+        time.sleep(0.05)
+
+
+def run_command(
+    data_dir: Path, *arguments: str, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run one command of Mediatheque to its end."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=environment(data_dir, settings or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_COMMAND_SECONDS,
+        check=False,
+    )
+
+
+def run_janitor(service: Service, **settings: str) -> tuple[int, int, int]:
+    """Run a round beside the service; return how many uploads, objects and writes it removed."""
+    done = run_command(service.data_dir, "janitor", settings={**service.settings, **settings})
+    assert done.returncode == 0, done.stderr
+    uploads, objects, unfinished = map(int, re.findall(r"\d+", done.stdout))
+    return uploads, objects, unfinished
+
+
+AT_ONCE = {"MEDIATHEQUE_ORPHAN_AGE": "1", "MEDIATHEQUE_UPLOAD_EXPIRY": "1"}
+"""Settings with which the janitor takes everything that is older than a second."""
+
+
+def let_age(service: Service) -> None:
+    """Make every upload under way expire now, and everything in the store older than a second."""
+    rows(service, "UPDATE uploads SET expires_at = now()")
+    time.sleep(1.1)

@@ -1,0 +1,55 @@
+"""A PostgreSQL of the operator's own goes away and comes back."""
+
+from pathlib import Path
+
+from mediatheque.catalog.embedded import EmbeddedPostgres
+from tests.faults.clients import announce, confirm, content_of, listed_files, put, upload
+from tests.faults.remains import files_in, query, wait_until
+from tests.faults.victim import running
+
+CONTENT = content_of("database down", 300_000)
+
+
+def test_everything_but_health_is_503_while_the_database_is_away(tmp_path: Path) -> None:
+    """The embedded server plays the operator's: it is not the service that runs it here."""
+    own = EmbeddedPostgres(tmp_path / "own")
+    own.start()
+    back = EmbeddedPostgres(tmp_path / "own")
+    settings = {"MEDIATHEQUE_DATABASE_URL": own.url, "MEDIATHEQUE_WORKERS": "1"}
+    try:
+        with running(tmp_path / "data", settings) as service:
+            http = service.http
+            assert not (service.data_dir / "postgres").exists()
+            assert upload(http, "before", CONTENT).status_code == 200
+            ticket = announce(http, "pending", len(CONTENT))
+            assert put(http, ticket, CONTENT).status_code == 200
+
+            own.stop()
+
+            media = upload(http, "during", CONTENT)
+            assert media.status_code == 503
+            assert media.json()["errors"][0]["status"] == "503"
+            assert "database" in media.json()["errors"][0]["detail"]
+            assert "Retry-After" in media.headers
+            for file in (confirm(http, ticket), put(http, ticket, CONTENT), http.get("/api/file")):
+                assert file.status_code == 503
+                assert list(file.json()) == ["error"]
+            ready = http.get("/ready")
+            assert ready.status_code == 503
+            assert "database" in ready.json()["checks"]["database"]
+            assert ready.json()["checks"]["store"] == "ok"
+            assert http.get("/health").status_code == 200
+
+            back.start()
+
+            wait_until(lambda: http.get("/ready").status_code == 200)
+            assert confirm(http, ticket).status_code == 200
+            assert upload(http, "during", CONTENT).status_code == 200
+            for link in listed_files(http).values():
+                assert http.get(link).content == CONTENT
+            used = {row[0] for row in query(back.url, "SELECT object_key FROM medias")}
+            assert len(used) == 3
+            assert files_in(service.data_dir / "objects") == used
+    finally:
+        own.stop()
+        back.stop()

@@ -1,0 +1,176 @@
+"""The disk of the local store runs full: clients are told, nothing is kept, space comes back."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.clients import (
+    FORM_HEADERS,
+    announce,
+    confirm,
+    content_of,
+    form_of,
+    listed_files,
+    listed_medias,
+    pieces_of,
+    put,
+    upload,
+)
+from tests.faults.remains import files_in, in_use, stored, upload_rows, wait_until
+from tests.faults.victim import Victim, running
+
+DISK_BYTES = 16 << 20
+FITS = content_of("fits", 2_000_000)
+TOO_MUCH = content_of("too much", 20_000_000)
+
+# An ordinary user may mount in a user namespace of its own, and keeps its account in there.
+_OWN_USERS = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
+_MOUNT = 'mount -t tmpfs -o "size=$0" tmpfs "$1" && shift && exec "$@"'
+
+
+def on_small_disk(folder: Path) -> list[str]:
+    """Return what to put before a command so that it alone sees a small disk at ``folder``."""
+    shell = ["sh", "-c", _MOUNT, str(DISK_BYTES), str(folder)]
+    return ["unshare", *_OWN_USERS, "--mount", *shell]
+
+
+@cache
+def can_mount() -> bool:
+    """Tell whether this machine lets us mount in a namespace of our own."""
+    if shutil.which("unshare") is None:
+        return False
+    tried = subprocess.run([*on_small_disk(Path("/mnt")), "true"], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A service whose store is a small disk of its own, and that disk as the service sees it."""
+
+    service: Victim
+    folder: Path
+
+    @property
+    def free_bytes(self) -> int:
+        """How many bytes the disk can still take."""
+        status = os.statvfs(self.folder)
+        return status.f_bavail * status.f_frsize
+
+    def is_clean(self) -> bool:
+        """Tell whether the disk holds nothing but medias."""
+        return upload_rows(self.service) == 0 and files_in(self.folder) == in_use(self.service)
+
+
+@pytest.fixture(scope="module")
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisk]:
+    """One service with a disk of 16 MiB, none of it reserved."""
+    if not can_mount():
+        pytest.skip("this machine does not permit mounting in a namespace of one's own (unshare)")
+    home = tmp_path_factory.mktemp("disk")
+    folder = home / "store"
+    folder.mkdir()
+    settings = {
+        "MEDIATHEQUE_STORAGE_URL": folder.as_uri(),
+        "MEDIATHEQUE_RESERVED_SPACE": "0",
+    }
+    with running(home / "data", settings, wrapper=on_small_disk(folder)) as service:
+        assert service.process is not None
+        seen = Path(f"/proc/{service.process.pid}/root") / folder.relative_to("/")
+        yield SmallDisk(service, seen)
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["Content-Length", "chunked"])
+def test_a_media_that_does_not_fit_is_507_and_gives_its_space_back(
+    small_disk: SmallDisk, announced: bool
+) -> None:
+    http, before = small_disk.service.http, small_disk.free_bytes
+    form = form_of(TOO_MUCH)
+    body = form if announced else pieces_of(form)
+
+    answer = http.post("/medias/files/large", content=body, headers=FORM_HEADERS)
+
+    assert answer.status_code == 507
+    (error,) = answer.json()["errors"]
+    assert error["status"] == "507"
+    assert "room" in error["detail"]
+    assert str(small_disk.service.data_dir.parent) not in answer.text
+    wait_until(small_disk.is_clean)
+    assert small_disk.free_bytes == pytest.approx(before, abs=64 << 10)
+    assert "large" not in listed_medias(http)
+    assert upload(http, f"small-{announced}", FITS).status_code == 200
+    assert http.get(f"/medias/files/small-{announced}").content == FITS
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["Content-Length", "chunked"])
+def test_a_file_that_does_not_fit_is_507_and_gives_its_space_back(
+    small_disk: SmallDisk, announced: bool
+) -> None:
+    http, before = small_disk.service.http, small_disk.free_bytes
+    ticket = announce(http, "large", len(TOO_MUCH))
+    body: bytes | Iterator[bytes] = TOO_MUCH if announced else pieces_of(TOO_MUCH)
+
+    answer = httpx.put(ticket.url, content=body, trust_env=False, timeout=60)
+
+    assert answer.status_code == 507
+    assert list(answer.json()) == ["error"]
+    assert "room" in answer.json()["error"]
+    assert confirm(http, ticket).status_code == 400
+    wait_until(lambda: files_in(small_disk.folder) == in_use(small_disk.service))
+    assert small_disk.free_bytes == pytest.approx(before, abs=64 << 10)
+    assert ticket.id not in listed_files(http)
+    given_up = {"id": ticket.id, "success": False}
+    assert http.post("/api/file/confirmUpload", json=given_up).status_code == 200
+    assert small_disk.is_clean()
+
+
+def test_a_disk_that_another_program_filled_keeps_the_service_up_until_there_is_room(
+    small_disk: SmallDisk,
+) -> None:
+    http = small_disk.service.http
+    ballast = small_disk.folder / "ballast"
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while file.write(bytes(1 << 16)):
+            pass
+    assert small_disk.free_bytes == 0
+    try:
+        assert upload(http, "no-room", FITS).status_code == 507
+        ready = http.get("/ready")
+        assert ready.status_code == 503
+        assert ready.json()["status"] == "unavailable"
+        assert http.get("/health").status_code == 200
+        assert listed_medias(http) is not None
+        for resource in listed_medias(http):
+            assert http.get(f"/medias/files/{resource}").content == FITS
+    finally:
+        ballast.unlink()
+    assert http.get("/ready").status_code == 200
+    assert upload(http, "room-again", FITS).status_code == 200
+    assert small_disk.is_clean()
+
+
+def test_reserved_space_is_never_given_to_uploads(tmp_path: Path) -> None:
+    settings = {"MEDIATHEQUE_RESERVED_SPACE": str(1 << 60)}
+    with running(tmp_path / "data", settings) as service:
+        media = upload(service.http, "small", b"small")
+        assert media.status_code == 507
+        assert media.json()["errors"][0]["status"] == "507"
+        ticket = announce(service.http, "small", 5)
+        file = put(service.http, ticket, b"small")
+        assert file.status_code == 507
+        assert list(file.json()) == ["error"]
+
+        ready = service.http.get("/ready")
+        assert ready.status_code == 503
+        assert ready.json()["checks"]["disk"] != "ok"
+        assert ready.json()["checks"]["database"] == ready.json()["checks"]["store"] == "ok"
+        assert service.http.get("/health").status_code == 200
+        assert listed_medias(service.http) == set()
+        assert stored(service) == set()

@@ -1,0 +1,84 @@
+"""First starts where something is unusual: two at once, long paths, private folders."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mediatheque.cli.exits import Exit
+from tests.faults.clients import content_of, upload
+from tests.faults.remains import wait_until
+from tests.faults.victim import Victim, running
+from tests.support.service import COMMAND, environment
+
+CONTENT = content_of("first start", 10_000)
+
+
+def is_ready(service: Victim) -> bool:
+    """Tell whether a service that somebody else started answers."""
+    try:
+        return service.http.get("/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_of_two_first_starts_at_once_one_serves_and_one_says_why_not(tmp_path: Path) -> None:
+    one, other = Victim(tmp_path / "data"), Victim(tmp_path / "data")
+    try:
+        processes = {
+            victim: subprocess.Popen(
+                [COMMAND, "serve"],
+                env=environment(victim.data_dir, victim.settings),
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            for victim in (one, other)
+        }
+        first_lines: dict[Victim, bytes] = {}
+        for victim, process in processes.items():
+            victim.process = process
+            assert process.stderr is not None
+            with process.stderr as lines:
+                first_lines[victim] = lines.readline()
+        winner, loser = sorted((one, other), key=first_lines.__getitem__, reverse=True)
+        assert json.loads(first_lines[winner])["event"] == "serving"
+        assert first_lines[loser].startswith(b"mediatheque: Another service already runs")
+        assert processes[loser].wait(30) == Exit.DATA_DIR
+        loser.process = None
+        wait_until(lambda: is_ready(winner))
+        assert upload(winner.http, "media", CONTENT).status_code == 200
+    finally:
+        one.close()
+        other.close()
+
+
+def test_a_data_directory_with_a_path_too_long_for_sockets_works(tmp_path: Path) -> None:
+    data_dir = tmp_path / ("long" * 15) / ("path" * 15) / "data"
+    assert len(str(data_dir)) > 120
+    data_dir.parent.mkdir(parents=True)
+    with running(data_dir) as service:
+        assert service.http.get("/ready").json()["checks"]["database"] == "ok"
+        assert upload(service.http, "media", CONTENT).status_code == 200
+        service.kill()
+        service.start()
+        assert service.http.get("/medias/files/media").content == CONTENT
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's database runs as another user")
+def test_a_data_directory_inside_a_private_folder_of_root_works(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    with running(private / "data") as service:
+        assert service.http.get("/ready").json()["checks"]["database"] == "ok"
+        assert upload(service.http, "media", CONTENT).status_code == 200
+        assert service.postmaster().uids().real != 0
+        service.kill()
+        service.start()
+        assert service.http.get("/medias/files/media").content == CONTENT
+    # Nobody's permissions were widened for the database's sake.
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert (private / "data").stat().st_mode & 0o777 == 0o700
+    assert (private / "data" / "postgres").stat().st_mode & 0o777 == 0o700

@@ -1,0 +1,117 @@
+"""SIGTERM: what is in flight finishes, within a bound."""
+
+import signal
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.faults.clients import RawUpload, content_of, listed_medias, upload
+from tests.faults.remains import AT_ONCE, is_clean, let_age, run_janitor, stored, wait_until
+from tests.faults.victim import Victim, running
+from tests.support.service import COMMAND, environment
+
+STOP_SECONDS = 40
+CONTENT = content_of("stop", 24_000_000)
+
+
+def terminate(service: Victim) -> subprocess.Popen[bytes]:
+    """Ask the service to stop, and return when it accepts no more connections."""
+    process, service.process = service.process, None
+    assert process is not None
+    process.send_signal(signal.SIGTERM)
+
+    def refuses() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", service.port)) != 0
+
+    wait_until(refuses)
+    return process
+
+
+def test_requests_in_flight_finish_before_it_ends_with_0(tmp_path: Path) -> None:
+    with running(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "30"}) as service:
+        assert upload(service.http, "large", CONTENT).status_code == 200
+        uploading = RawUpload(service, "slow", CONTENT)
+        uploading.send(10_000_000)
+        wait_until(lambda: any(name.startswith(".incoming") for name in stored(service)))
+        with service.http.stream("GET", "/medias/files/large") as download:
+            pieces = download.iter_raw(1 << 20)
+            received = next(pieces)
+
+            process = terminate(service)
+
+            time.sleep(0.5)
+            assert process.poll() is None
+            received += b"".join(pieces)
+        uploading.send()
+        assert uploading.status() == 200
+        uploading.leave()
+        assert received == CONTENT
+        assert process.wait(STOP_SECONDS) == 0
+
+        service.start()
+        assert listed_medias(service.http) == {"large", "slow"}
+        assert service.http.get("/medias/files/slow").content == CONTENT
+
+
+def test_a_client_that_never_finishes_does_not_hold_the_stop_for_ever(tmp_path: Path) -> None:
+    with running(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "2"}) as service:
+        stalled = RawUpload(service, "stalled", CONTENT)
+        stalled.send(5_000_000)
+        wait_until(lambda: any(name.startswith(".incoming") for name in stored(service)))
+
+        process = terminate(service)
+
+        assert process.wait(STOP_SECONDS) == 0
+        stalled.leave()
+        service.start()
+        assert listed_medias(service.http) == set()
+        let_age(service)
+        run_janitor(service, **AT_ONCE)
+        assert is_clean(service)
+
+
+def test_idle_connections_do_not_hold_the_stop(tmp_path: Path) -> None:
+    with running(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "30"}) as service:
+        with ThreadPoolExecutor(8) as threads:
+            statuses = threads.map(lambda _: service.http.get("/ready").status_code, range(8))
+        assert set(statuses) == {200}
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("moment", [b"", b'"event": "serving"'], ids=["preparing", "serving"])
+def test_a_service_that_is_still_starting_stops_at_once(tmp_path: Path, moment: bytes) -> None:
+    service = Victim(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "30"})
+    process = subprocess.Popen(
+        [COMMAND, "serve"],
+        env=environment(service.data_dir, service.settings),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    try:
+        if moment:
+            while moment not in process.stderr.readline():
+                assert process.poll() is None
+            time.sleep(0.2)
+        else:
+            wait_until((service.data_dir / "postgres" / "lock").exists)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert process.wait(STOP_SECONDS) == 0
+        assert time.monotonic() - began < 15
+        assert b"Traceback" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    with pytest.raises(httpx.TransportError):
+        service.http.get("/health")
+    service.close()

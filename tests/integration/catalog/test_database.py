@@ -1,0 +1,81 @@
+"""The connection to the database: what it promises and how it fails."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from mediatheque.catalog.database import Database, driver_url
+from mediatheque.domain.errors import InvalidError, UnavailableError
+from tests.support.database import a_media, add_medias, execute
+from tests.support.service import free_port
+
+
+async def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> None:
+    count = text("SELECT count(*) FROM medias")
+    await add_medias(database, a_media())
+
+    async def interrupted() -> None:
+        async with database.begin() as transaction:
+            await transaction.execute(text("DELETE FROM medias"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await interrupted()
+
+    async with database.read() as connection:
+        assert await connection.scalar(count) == 1
+
+
+async def test_of_several_one_holds_a_lock_until_it_leaves(
+    database: Database, database_url: str
+) -> None:
+    other = Database(database_url, connections=1)
+    try:
+        async with database.exclusive(5) as first, other.exclusive(5) as second:
+            assert (first, second) == (True, False)
+        async with other.exclusive(5) as later, database.exclusive(6) as another:
+            assert (later, another) == (True, True)
+    finally:
+        await other.close()
+
+
+async def test_a_connection_that_was_cut_is_an_outage_and_the_next_one_works(
+    database: Database, database_url: str
+) -> None:
+    async def cut() -> None:
+        async with database.read() as connection:
+            pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+            await execute(database_url, f"SELECT pg_terminate_backend({pid})")
+            await asyncio.sleep(0.1)
+            await connection.scalar(text("SELECT 1"))
+
+    with pytest.raises(UnavailableError, match="does not answer"):
+        await cut()
+
+    await database.check()
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:{port}/x", "nobody-has-this-name.invalid/x"])
+async def test_a_server_that_is_not_there_is_an_outage(where: str) -> None:
+    absent = Database(f"postgresql://me:pw@{where.format(port=free_port())}", connections=1)
+
+    try:
+        with pytest.raises(UnavailableError) as outage:
+            await absent.check()
+        assert "pw" not in outage.value.detail
+    finally:
+        await absent.close()
+
+
+def test_every_way_to_write_a_url_leads_to_the_same_driver() -> None:
+    for scheme in ("postgresql", "postgresql+psycopg2"):
+        assert driver_url(f"{scheme}://me:p%40w@host:1/db") == (
+            "postgresql+asyncpg://me:p%40w@host:1/db"
+        )
+
+
+@pytest.mark.parametrize("url", ["", "x", "mysql://host/db", "sqlite:///x.db", "http://host"])
+def test_a_url_of_something_else_is_refused_naming_the_setting(url: str) -> None:
+    with pytest.raises(InvalidError, match="MEDIATHEQUE_DATABASE_URL"):
+        driver_url(url)

@@ -1,0 +1,158 @@
+"""The janitor removes what nobody refers to any more, and nothing else."""
+
+import asyncio
+import contextlib
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from mediatheque.catalog.database import Database
+from mediatheque.domain.access import LOCAL_OPERATOR
+from mediatheque.domain.ids import new_id
+from mediatheque.services.janitor import Swept
+from mediatheque.storage import keys as layout
+from tests.support.database import a_media, add_medias, fetch
+from tests.support.parts import Parts, open_parts, pieces
+from tests.support.stores import keys, put
+
+NOTHING = Swept(0, 0, 0)
+DAY = timedelta(days=1).total_seconds()
+
+
+def age(folder: Path) -> None:
+    """Make every file below a folder a day old."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            os.utime(file, (time.time() - DAY,) * 2)
+
+
+async def pending(parts: Parts, content: bytes = b"abc") -> str:
+    upload_id, _ = await parts.files.create(
+        LOCAL_OPERATOR, name="a.txt", size=len(content), tags=(), base_url=""
+    )
+    await parts.files.receive(upload_id, pieces(content), length=len(content))
+    return str(upload_id)
+
+
+async def test_what_is_in_use_stays_however_old(parts: Parts, tmp_path: Path) -> None:
+    media = a_media()
+    await put(parts.store, media.object_key, b"abc")
+    await add_medias(parts.database, media)
+    upload_id = await pending(parts)
+    before = await keys(parts.store)
+    age(tmp_path)
+
+    assert await parts.janitor.sweep() == NOTHING
+
+    assert await keys(parts.store) == before
+    await parts.files.confirm(LOCAL_OPERATOR, upload_id)
+
+
+async def test_objects_that_nothing_refers_to_go_once_they_are_old(
+    parts: Parts, tmp_path: Path
+) -> None:
+    media = a_media()
+    await add_medias(parts.database, media)
+    orphans = [
+        layout.original(new_id(), "a.txt"),
+        layout.staging(new_id(), "attempt"),
+        # Of a media, but not the object that it refers to.
+        layout.original(media.id, "another.txt"),
+        layout.staging(media.id, "direct"),
+    ]
+    for key in (*orphans, media.object_key):
+        await put(parts.store, key, b"abc")
+
+    assert await parts.janitor.sweep() == NOTHING
+    age(tmp_path)
+    await put(parts.store, young := layout.original(new_id(), "young.txt"), b"abc")
+
+    assert await parts.janitor.sweep() == Swept(uploads=0, objects=4, unfinished=0)
+    assert await keys(parts.store) == {media.object_key, young}
+
+
+async def test_objects_of_other_people_stay(parts: Parts, tmp_path: Path) -> None:
+    foreign = {"backup.tar", "originals/backup.tar", "originals/photos/a.jpg", "staging/x/y"}
+    for key in foreign:
+        await put(parts.store, key, b"abc")
+    age(tmp_path)
+
+    assert await parts.janitor.sweep() == NOTHING
+    assert await keys(parts.store) == foreign
+
+
+async def test_uploads_that_expired_go_with_their_bytes(parts: Parts, database_url: str) -> None:
+    upload_id = await pending(open_parts(parts.database, parts.store, expiry=1))
+    living = await pending(parts)
+    # What a confirmation that died has moved already.
+    await put(parts.store, f"originals/{upload_id}/a.txt", b"abc")
+    await asyncio.sleep(1.1)
+
+    assert (await parts.janitor.sweep()).uploads == 1
+
+    assert {key.split("/")[1] for key in await keys(parts.store)} == {living}
+    assert [str(row[0]) for row in await fetch(database_url, "SELECT id FROM uploads")] == [living]
+
+
+async def test_more_leftovers_than_a_batch_all_go(parts: Parts, tmp_path: Path) -> None:
+    for _ in range(501):
+        path = parts.store.local_path(layout.original(new_id(), "a"))
+        assert path is not None
+        path.parent.mkdir(parents=True)
+        path.touch()
+    age(tmp_path)
+
+    assert (await parts.janitor.sweep()).objects == 501
+    assert await keys(parts.store) == set()
+
+
+async def test_unfinished_writes_go_once_they_are_old(parts: Parts, tmp_path: Path) -> None:
+    writer = parts.store.writer("originals/x/y", content_type="text/plain", size_hint=None)
+    await writer.write(b"x" * (2 << 20))
+    await writer.write(b"x" * (2 << 20))
+
+    assert await parts.janitor.sweep() == NOTHING
+    age(tmp_path)
+
+    assert await parts.janitor.sweep() == Swept(uploads=0, objects=0, unfinished=1)
+    await writer.abort()
+
+
+async def test_a_media_that_is_being_received_is_left_alone(parts: Parts, tmp_path: Path) -> None:
+    async with parts.medias.receive(LOCAL_OPERATOR) as reception:
+        await reception.take("a.txt", pieces(b"abc"), size_hint=None)
+        age(tmp_path)
+        assert await parts.janitor.sweep() == NOTHING
+        media = await reception.keep(resource="r", key="", public=False, project_id=None)
+
+    assert await keys(parts.store) == {media.object_key}
+
+
+async def test_of_several_janitors_one_works(
+    parts: Parts, database: Database, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        await put(parts.store, layout.original(new_id(), "a"), b"abc")
+    age(tmp_path)
+    janitors = [asyncio.create_task(parts.janitor.run_forever(3600)) for _ in range(3)]
+
+    async with asyncio.timeout(20):
+        while await keys(parts.store):
+            await asyncio.sleep(0.02)
+    locks = await asyncio.wait_for(held_locks(database), 10)
+
+    assert locks == 1
+    for task in janitors:
+        task.cancel()
+    for task in janitors:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def held_locks(database: Database) -> int:
+    from sqlalchemy import text
+
+    async with database.read() as connection:
+        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        return int(await connection.scalar(text(query)))

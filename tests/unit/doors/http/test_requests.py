@@ -1,0 +1,91 @@
+"""What a request says about itself."""
+
+from typing import Any
+
+import pytest
+from litestar import Request
+
+from mediatheque.config import Settings
+from mediatheque.domain.errors import InvalidError
+from mediatheque.doors.http.requests import base_url, content_length, media_type_for, parse_pairs
+from tests.support.asgi import http_scope
+
+JSON_API = "application/vnd.api+json"
+
+
+def request(headers: dict[str, str] | None = None, **more: Any) -> Request[Any, Any, Any]:
+    return Request(http_scope(headers=headers, **more))  # type: ignore[arg-type]
+
+
+def test_links_lead_where_the_client_came_from() -> None:
+    asked = request({"Host": "media.local:8080"}, scheme="https")
+
+    assert base_url(asked, Settings()) == "https://media.local:8080"
+    assert base_url(request(), Settings(port=5001)) == "http://127.0.0.1:5001"
+
+
+def test_behind_a_proxy_links_lead_to_the_public_address() -> None:
+    settings = Settings(public_url="https://media.example.org/m/")
+
+    assert base_url(request({"Host": "127.0.0.1"}), settings) == "https://media.example.org/m"
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        (None, None),
+        ("", None),
+        ("0", 0),
+        ("1073741824", 1 << 30),
+        ("-1", None),
+        ("1e3", None),
+        ("12, 12", None),
+        ("²", None),
+        ("9" * 20, None),
+    ],
+)
+def test_a_declared_length_is_a_whole_number_of_bytes(text: str | None, length: int | None) -> None:
+    assert content_length(request({} if text is None else {"Content-Length": text})) == length
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, JSON_API),
+        ("*/*", JSON_API),
+        (JSON_API, JSON_API),
+        ("application/json", "application/json"),
+        ("application/json, text/plain", "application/json"),
+        ("application/json, text/plain, */*", JSON_API),
+        (f"application/json, {JSON_API}", JSON_API),
+        ("text/html", JSON_API),
+    ],
+)
+def test_a_dialect_of_json_is_spoken_unless_only_plain_json_is_accepted(
+    accept: str | None, expected: str
+) -> None:
+    headers = {} if accept is None else {"Accept": accept}
+
+    assert media_type_for(request(headers), JSON_API) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "pairs"),
+    [
+        (b"", []),
+        (b"a=1&b=&a=2", [("a", "1"), ("b", ""), ("a", "2")]),
+        (b"a", [("a", "")]),
+        (b"page%5Bsize%5D=1+2%2B3", [("page[size]", "1 2+3")]),
+        (b"a=%F0%9F%8E%AC", [("a", "🎬")]),
+        (b"a=1;b=2", [("a", "1;b=2")]),
+        (b"a=%zz", [("a", "%zz")]),
+    ],
+)
+def test_parameters_are_read_in_order(query: bytes, pairs: list[tuple[str, str]]) -> None:
+    assert parse_pairs(query) == pairs
+
+
+@pytest.mark.parametrize("query", [b"a=%FF", b"a=\xff", b"%C3=1", b"&".join([b"a=1"] * 201)])
+def test_a_query_that_cannot_be_read_is_refused(query: bytes) -> None:
+    with pytest.raises(InvalidError):
+        parse_pairs(query)

@@ -1,0 +1,125 @@
+"""Logs: for people on a terminal, one JSON object a line otherwise."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from mediatheque.telemetry.logs import configure_logs, get_logger
+
+LIBRARIES = ("botocore", "boto3", "urllib3", "sqlalchemy", "asyncio")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(levels[name])
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return [json.loads(line) for line in captured.err.splitlines()]
+
+
+@pytest.mark.parametrize("log_format", ["json", "auto"])
+def test_lines_written_during_a_request_carry_its_id(
+    capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    configure_logs(log_format, "info")
+
+    with structlog.contextvars.bound_contextvars(request_id="abc"):
+        get_logger("ours").info("kept", size=5)
+        logging.getLogger("theirs").warning("odd: %s", "x")
+    get_logger("ours").info("later")
+
+    ours, theirs, later = lines(capsys)
+    assert (
+        ours.items()
+        >= {
+            "event": "kept",
+            "size": 5,
+            "request_id": "abc",
+            "level": "info",
+            "logger": "ours",
+        }.items()
+    )
+    assert ours["timestamp"].endswith("Z")
+    assert theirs.items() >= {"event": "odd: x", "request_id": "abc", "level": "warning"}.items()
+    assert "request_id" not in later
+
+
+def test_a_line_is_a_line_whatever_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("json", "info")
+
+    get_logger("ours").info("two\nlines", name='"\n\0🎬')
+
+    (line,) = lines(capsys)
+    assert (line["event"], line["name"]) == ("two\nlines", '"\n\0🎬')
+
+
+def test_an_exception_is_one_line_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("json", "info")
+
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        get_logger("ours").exception("failed")
+
+    (line,) = lines(capsys)
+    assert line["level"] == "error"
+    assert "ValueError: wrong" in line["exception"]
+
+
+def test_people_get_text(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("console", "info")
+
+    with structlog.contextvars.bound_contextvars(request_id="abc"):
+        get_logger("ours").info("kept")
+
+    written = capsys.readouterr().err
+    assert "kept" in written
+    assert "abc" in written
+    assert not written.startswith("{")
+
+
+def test_the_automatic_format_is_for_people_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    configure_logs("auto", "info")
+
+    get_logger("ours").info("kept")
+
+    assert not capsys.readouterr().err.startswith("{")
+
+
+def test_the_level_is_the_least_that_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("json", "warning")
+
+    get_logger("ours").info("little")
+    get_logger("ours").warning("much")
+
+    assert [line["event"] for line in lines(capsys)] == ["much"]
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_libraries_never_show_requests_and_statements(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    configure_logs("json", "debug")
+
+    logging.getLogger(name).debug("GET https://store/key?X-Amz-Signature=secret")
+    logging.getLogger(f"{name}.inside").info("INSERT ... secret")
+
+    assert lines(capsys) == []
