@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-SOURCES := src tests demo
+SOURCES := src tests demo scripts
 SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --no-progress
 FILES ?=
 BENCH ?=
@@ -49,6 +49,9 @@ format: setup ## Format and fix what can be fixed
 
 bench: setup ## Measure beside nginx (BENCH="--only upload --size 256")
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+docs: setup ## Write the reference of settings anew
+	@$(BIN)/python -m scripts.settings_reference
 
 clean: ## Remove what was installed and made; keeps ./data
 	@rm -rf .venv build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

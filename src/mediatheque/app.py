@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from mediatheque.domain.errors import NotFoundError
 from mediatheque.doors import health
 from mediatheque.doors.files import errors as files_errors
 from mediatheque.doors.files import routes as files
-from mediatheque.doors.http.bodies import BodyReader
+from mediatheque.doors.http.bodies import LOCAL_TURNS, REMOTE_TURNS, BodyReader
 from mediatheque.doors.http.observe import Observe
 from mediatheque.doors.http.origins import OriginGuard
 from mediatheque.doors.http.problems import Door, error_handler, find_door
@@ -49,7 +50,11 @@ def create_app() -> Observe:
 def build_app(runtime: Runtime) -> Observe:
     """Return the application that serves ``runtime``; it closes it when it stops."""
     settings = runtime.settings
-    bodies = BodyReader(idle_timeout=settings.idle_timeout, limit=settings.max_upload_size)
+    bodies = BodyReader(
+        idle_timeout=settings.idle_timeout,
+        limit=settings.max_upload_size,
+        turns=LOCAL_TURNS if runtime.local else REMOTE_TURNS,
+    )
     guard = OriginGuard(settings.cors_origins, settings.public_url)
 
     # The framework runs a hook that is not async in a thread of its own, at every request.
@@ -109,7 +114,9 @@ async def _end_with_parent() -> None:
     It would keep the port and serve without its database otherwise. Ending like a crash is safe:
     nothing is acknowledged before it is durable.
     """
-    parent = os.getppid()
+    started_by = multiprocessing.parent_process()
+    # The parent may be gone before this runs: what the kernel says now need not be its id.
+    parent = os.getppid() if started_by is None else started_by.pid
     while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody of it
         await asyncio.sleep(_PARENT_CHECK_SECONDS)
     os._exit(1)

@@ -119,7 +119,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "store does not stop the database."
         ),
     ] = 256 << 20
-    max_upload_size: Annotated[Bytes, Meta(description="Largest upload.")] = 1 << 40
+    # Not Bytes: a type may set its least value only once.
+    max_upload_size: Annotated[
+        int, Meta(ge=1, description="Largest upload.", extra={"unit": "bytes"})
+    ] = 1 << 40
     upload_expiry: Annotated[
         Seconds,
         Meta(description="Seconds after which an upload that nobody finished is removed."),

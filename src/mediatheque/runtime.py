@@ -16,6 +16,7 @@ from mediatheque.services.janitor import Janitor
 from mediatheque.services.medias import MediaService
 from mediatheque.services.tags import TagService
 from mediatheque.services.uploads import UploadService
+from mediatheque.storage import keys
 from mediatheque.storage.opening import open_store
 from mediatheque.storage.signing import Signer
 from mediatheque.storage.stores import Store
@@ -33,6 +34,11 @@ class Runtime:
     store: Store
     services: Services
     janitor: Janitor
+
+    @property
+    def local(self) -> bool:
+        """Whether the store is a folder on this machine."""
+        return self.store.local_path(keys.CATALOG_ID) is not None
 
     async def close(self) -> None:
         """Close in reverse order of opening."""

@@ -99,3 +99,21 @@ def test_everything_ends_with_a_killed_supervisor_and_starts_again(victim: Victi
     victim.start()  # on the same port and data directory
     wait_until(lambda: answers(victim, "/ready"))
     assert victim.http.get("/medias/files/kept").content == CONTENT
+
+
+def test_web_processes_that_are_still_starting_end_with_a_killed_supervisor(victim: Victim) -> None:
+    """One that stayed would hold the port and the data directory for ever."""
+    victim.stop()
+    process = victim.launch()
+    wait_until(lambda: len(victim.web_processes()) == 2)
+    supervisor, *others = victim.processes()
+
+    supervisor.kill()
+
+    _, left = psutil.wait_procs(others, timeout=20)
+    for one in left:
+        one.kill()
+    assert left == []
+    process.wait()
+    victim.start()
+    assert upload(victim.http, "again", CONTENT).status_code == 200

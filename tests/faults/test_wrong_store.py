@@ -1,6 +1,5 @@
 """A store together with a database that it does not belong to."""
 
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -38,7 +37,7 @@ def test_a_store_that_lost_its_id_is_given_it_again(tmp_path: Path) -> None:
         marker = service.data_dir / "objects" / "catalog-id"
         named = marker.read_text()
         service.stop()
-        os.unlink(marker)
+        marker.unlink()
 
         service.start()
 

@@ -29,8 +29,8 @@ class Victim(Service):
         super().__init__(data_dir, settings)
         self._wrapper = wrapper
 
-    def start(self) -> "Victim":
-        """Start it and wait until it answers, well or not."""
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start it without waiting for anything."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._wrapper, COMMAND, "serve"],
@@ -40,9 +40,14 @@ class Victim(Service):
                 stderr=log,
                 start_new_session=True,
             )
+        return self.process
+
+    def start(self) -> "Victim":
+        """Start it and wait until it answers, well or not."""
+        process = self.launch()
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, f"the service ended: {self.log.read_text()}"
+            assert process.poll() is None, f"the service ended: {self.log.read_text()}"
             try:
                 if self.http.get("/health").status_code == 200:
                     return self

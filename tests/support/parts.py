@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from mediatheque.catalog.database import Database
 from mediatheque.services.files import FileLimits, FileService
+from mediatheque.services.identity import IdentityService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.medias import MediaService
 from mediatheque.services.tags import TagService
 from mediatheque.services.uploads import UploadService
+from mediatheque.storage.keys import CATALOG_ID
 from mediatheque.storage.local import LocalStore
 from mediatheque.storage.signing import Signer
 
@@ -26,12 +28,14 @@ class Parts:
     tags: TagService
     janitor: Janitor
 
+    async def objects(self) -> set[str]:
+        """Return the keys of everything stored, save the mark that says whose the store is."""
+        return {info.key async for info in self.store.list("")} - {CATALOG_ID}
 
-def open_parts(
-    database: Database, store: LocalStore, *, expiry: int = 60, orphan_age: int = 3600
-) -> Parts:
-    """Put the services together. ``expiry`` and ``orphan_age`` in seconds."""
-    uploads = UploadService(database, store, expiry=expiry)
+
+def open_parts(database: Database, store: LocalStore) -> Parts:
+    """Put the services together."""
+    uploads = UploadService(database, store, expiry=60)
     limits = FileLimits(max_size=MAX_SIZE, upload_url_expiry=60, download_url_expiry=60)
     return Parts(
         database=database,
@@ -40,7 +44,11 @@ def open_parts(
         medias=MediaService(database, store, uploads),
         tags=TagService(database),
         janitor=Janitor(
-            database, store, orphan_age=orphan_age, unfinished_age=max(expiry, orphan_age)
+            database,
+            store,
+            IdentityService(database, store),
+            orphan_age=3600,
+            unfinished_age=3600,
         ),
     )
 

@@ -3,14 +3,13 @@
 They are ours, not a client's: validating them at every request would be work for nothing.
 """
 
-from typing import Annotated
-
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from mediatheque.config import Settings
 from mediatheque.doors.http.bodies import BodyReader
 from mediatheque.services import Services
 
-GivenServices = Annotated[Services, Dependency(skip_validation=True)]
-GivenSettings = Annotated[Settings, Dependency(skip_validation=True)]
-GivenBodies = Annotated[BodyReader, Dependency(skip_validation=True)]
+GivenServices = NamedDependency[SkipValidation[Services]]
+GivenSettings = NamedDependency[SkipValidation[Settings]]
+GivenBodies = NamedDependency[SkipValidation[BodyReader]]

@@ -19,8 +19,8 @@ from mediatheque.domain.ids import new_id
 from mediatheque.domain.media import Media
 from mediatheque.domain.paging import Listing
 from tests.support.database import execute
-from tests.support.parts import MAX_SIZE, Parts, open_parts, pieces
-from tests.support.stores import get, keys
+from tests.support.parts import MAX_SIZE, Parts, pieces
+from tests.support.stores import get
 
 ALICE = Principal("alice", "member")
 BOB = Principal("bob", "member")
@@ -59,7 +59,7 @@ async def test_a_file_is_listed_once_it_is_confirmed(parts: Parts) -> None:
         "text/plain",
     )
     assert await get(parts.store, media.object_key) == b"abc"
-    assert await keys(parts.store) == {media.object_key}
+    assert await parts.objects() == {media.object_key}
 
 
 async def test_a_signed_url_allows_this_file_and_this_method(parts: Parts) -> None:
@@ -121,7 +121,7 @@ async def test_a_confirmed_file_takes_no_other_bytes(parts: Parts) -> None:
 
     (media,) = await listed(parts)
     assert await get(parts.store, media.object_key) == b"abc"
-    assert await keys(parts.store) == {media.object_key}
+    assert await parts.objects() == {media.object_key}
 
 
 @pytest.mark.parametrize("content", [b"", b"ab", b"abcd", b"abc" * 100_000])
@@ -134,7 +134,7 @@ async def test_bytes_of_another_size_are_refused_and_the_upload_can_be_retried(
         await parts.files.receive(
             upload_id, pieces(content), length=len(content) if declared else None
         )
-    assert await keys(parts.store) == set()
+    assert await parts.objects() == set()
     with pytest.raises(InvalidError, match="No bytes"):
         await parts.files.confirm(ALICE, str(upload_id))
 
@@ -148,7 +148,7 @@ async def test_the_last_attempt_counts_and_leaves_nothing_of_those_before(parts:
     upload_id = await sent(parts, b"old")
 
     await parts.files.receive(upload_id, pieces(b"new"), length=3)
-    assert len(await keys(parts.store)) == 1
+    assert len(await parts.objects()) == 1
     await parts.files.confirm(ALICE, str(upload_id))
 
     (media,) = await listed(parts)
@@ -168,7 +168,7 @@ async def test_an_attempt_that_fails_leaves_the_one_before(parts: Parts) -> None
 
     (media,) = await listed(parts)
     assert await get(parts.store, media.object_key) == b"old"
-    assert await keys(parts.store) == {media.object_key}
+    assert await parts.objects() == {media.object_key}
 
 
 async def test_a_rejected_upload_is_gone_with_its_bytes(parts: Parts) -> None:
@@ -176,7 +176,7 @@ async def test_a_rejected_upload_is_gone_with_its_bytes(parts: Parts) -> None:
 
     await parts.files.reject(ALICE, str(upload_id))
 
-    assert await keys(parts.store) == set()
+    assert await parts.objects() == set()
     for attempt in (parts.files.confirm, parts.files.reject):
         with pytest.raises(NotFoundError):
             await attempt(ALICE, str(upload_id))
@@ -184,11 +184,15 @@ async def test_a_rejected_upload_is_gone_with_its_bytes(parts: Parts) -> None:
         await parts.files.receive(upload_id, pieces(b"abc"), length=3)
 
 
-async def test_an_expired_upload_takes_nothing_any_more(parts: Parts) -> None:
-    upload_id = await sent(open_parts(parts.database, parts.store, expiry=0))  # expires at once
+async def test_an_expired_upload_takes_nothing_any_more(parts: Parts, database_url: str) -> None:
+    upload_id = await sent(parts)
+    await execute(database_url, "UPDATE uploads SET expires_at = now()")
 
+    for attempt in (parts.files.confirm, parts.files.reject):
+        with pytest.raises(NotFoundError):
+            await attempt(ALICE, str(upload_id))
     with pytest.raises(NotFoundError):
-        await parts.files.confirm(ALICE, str(upload_id))
+        await parts.files.receive(upload_id, pieces(b"abc"), length=3)
 
 
 async def test_a_deleted_file_is_gone_with_its_bytes(parts: Parts) -> None:
@@ -198,7 +202,7 @@ async def test_a_deleted_file_is_gone_with_its_bytes(parts: Parts) -> None:
     await parts.files.delete(ALICE, upload_id)
 
     assert await listed(parts) == []
-    assert await keys(parts.store) == set()
+    assert await parts.objects() == set()
     for file_id in (upload_id, str(new_id()), "no id", "../x"):
         with pytest.raises(NotFoundError):
             await parts.files.delete(ALICE, file_id)
@@ -211,7 +215,7 @@ async def test_confirmations_at_once_make_one_file_and_all_succeed(parts: Parts)
 
     found = await listed(parts)
     assert len(found) == 5
-    assert await keys(parts.store) == {media.object_key for media in found}
+    assert await parts.objects() == {media.object_key for media in found}
 
 
 async def test_confirming_and_rejecting_at_once_ends_either_way_but_whole(parts: Parts) -> None:
@@ -226,7 +230,7 @@ async def test_confirming_and_rejecting_at_once_ends_either_way_but_whole(parts:
         assert isinstance(confirmed or rejected, ConflictError | NotFoundError)
         found = await listed(parts)
         assert len(found) == (confirmed is None)
-        assert await keys(parts.store) == {media.object_key for media in found}
+        assert await parts.objects() == {media.object_key for media in found}
         if found:
             await parts.files.delete(ALICE, upload_id)
 
@@ -245,7 +249,7 @@ async def test_bytes_that_race_a_confirmation_are_either_the_files_or_refused(
         assert confirmed is None, confirmed
         (media,) = await listed(parts)
         assert await get(parts.store, media.object_key) == (b"old" if received else b"new")
-        assert await keys(parts.store) == {media.object_key}
+        assert await parts.objects() == {media.object_key}
         await parts.files.delete(ALICE, str(upload_id))
 
 
@@ -262,7 +266,7 @@ async def test_attempts_to_send_at_once_leave_the_bytes_of_one(parts: Parts) -> 
     assert all(one is None or isinstance(one, MediathequeError) for one in outcomes)
     (media,) = await listed(parts)
     assert await get(parts.store, media.object_key) in contents
-    assert await keys(parts.store) == {media.object_key}
+    assert await parts.objects() == {media.object_key}
 
 
 async def test_a_confirmation_that_died_after_moving_the_bytes_is_finished_by_the_next(

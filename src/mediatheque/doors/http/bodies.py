@@ -18,13 +18,24 @@ from mediatheque.doors.http.requests import content_length
 SMALL_BODY = 1 << 20
 """Longest body that is read into memory as a whole, in bytes."""
 
-_TURNS = 3
+LOCAL_TURNS = 2
+"""Large bodies that flow at once to a local disk, which two of them keep busy."""
+
+REMOTE_TURNS = 8
+"""Large bodies that flow at once to a store across a network, where each waits for answers."""
+
 _SMALL_TURNS = 16
 _TURN_BYTES = 64 << 20
 _PATIENCE = 0.01
+"""Seconds that a turn may wait for its client at first; see ``_Turn``."""
+
 _MOST_PATIENCE = 0.25
 _FAST = 64_000_000
-"""Bytes per second at which a body earns back all the time that it makes its turn wait."""
+"""Bytes per second at which a body earns back all the time that its turn waits for it.
+
+Much less, and a slow client whose bytes piled up while it had no turn would earn so much patience
+with them that the turns of a hundred such clients keep everybody waiting.
+"""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -33,17 +44,17 @@ class BodyReader:
     """Reads the bodies of all requests of one process.
 
     ``idle_timeout`` is the longest wait for one piece, in seconds; the time that the caller takes
-    between pieces does not count. ``limit`` is the longest body taken, in bytes.
+    between pieces does not count. ``limit`` is the longest body taken, in bytes. ``turns`` large bodies flow at once.
 
     The server reads a body ahead once it flows, by up to a megabyte: what makes one upload fast
     makes a hundred of them large. So bodies take turns, and only those that had one are read
     ahead. Small bodies take turns among themselves, not to wait behind large ones.
     """
 
-    def __init__(self, *, idle_timeout: float, limit: int) -> None:
+    def __init__(self, *, idle_timeout: float, limit: int, turns: int = LOCAL_TURNS) -> None:
         self._idle_timeout = idle_timeout
         self._limit = limit
-        self._turns = asyncio.Semaphore(_TURNS)
+        self._turns = asyncio.Semaphore(turns)
         self._small_turns = asyncio.Semaphore(_SMALL_TURNS)
 
     async def pieces(
