@@ -70,7 +70,8 @@ async def test_migrating_again_changes_nothing(empty_database_url: str) -> None:
 
 
 async def test_two_that_migrate_at_once_do_not_disturb_each_other(empty_database_url: str) -> None:
-    await asyncio.gather(*(migrate(empty_database_url) for _ in range(4)))
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(migrate(empty_database_url) for _ in range(4)))
 
     assert await revisions(empty_database_url) == [HEAD]
     assert await differences(empty_database_url) == []

@@ -44,7 +44,8 @@ class BodyReader:
     """Reads the bodies of all requests of one process.
 
     ``idle_timeout`` is the longest wait for one piece, in seconds; the time that the caller takes
-    between pieces does not count. ``limit`` is the longest body taken, in bytes. ``turns`` large bodies flow at once.
+    between pieces does not count. ``limit`` is the longest body taken, in bytes. ``turns`` large
+    bodies flow at once.
 
     The server reads a body ahead once it flows, by up to a megabyte: what makes one upload fast
     makes a hundred of them large. So bodies take turns, and only those that had one are read
