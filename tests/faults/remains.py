@@ -11,6 +11,8 @@ from typing import Any
 import asyncpg
 
 from mediatheque.catalog.embedded import EmbeddedPostgres
+from mediatheque.storage.keys import CATALOG_ID
+from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import COMMAND, Service, environment
 
 _PATIENCE_SECONDS = 30
@@ -42,8 +44,16 @@ def upload_rows(service: Service) -> int:
 
 
 def files_in(folder: Path) -> set[str]:
-    """Return the files below a storage folder, as keys."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    """Return the files below a storage folder, as keys, without what names the store's catalog."""
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return files - {CATALOG_ID}
+
+
+def objects_in(server: SeaweedFS, prefix: str) -> set[str]:
+    """Return the objects below a prefix in an S3 store, without what names its catalog."""
+    found = server.client().list_objects_v2(Bucket=server.bucket, Prefix=f"{prefix}/")
+    keys = {item["Key"].removeprefix(f"{prefix}/") for item in found.get("Contents", [])}
+    return keys - {CATALOG_ID}
 
 
 def stored(service: Service) -> set[str]:

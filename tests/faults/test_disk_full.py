@@ -157,8 +157,10 @@ def test_a_disk_that_another_program_filled_keeps_the_service_up_until_there_is_
 
 
 def test_reserved_space_is_never_given_to_uploads(tmp_path: Path) -> None:
-    settings = {"MEDIATHEQUE_RESERVED_SPACE": str(1 << 60)}
-    with running(tmp_path / "data", settings) as service:
+    with running(tmp_path / "data") as service:
+        service.stop()
+        service.settings["MEDIATHEQUE_RESERVED_SPACE"] = str(1 << 60)
+        service.start()
         media = upload(service.http, "small", b"small")
         assert media.status_code == 507
         assert media.json()["errors"][0]["status"] == "507"

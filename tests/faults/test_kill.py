@@ -29,6 +29,7 @@ from tests.faults.remains import (
     AT_ONCE,
     is_clean,
     let_age,
+    objects_in,
     run_janitor,
     stored,
     upload_rows,
@@ -231,10 +232,6 @@ def test_killed_uploads_to_s3_leave_nothing_after_the_janitor(
         found = store.list_multipart_uploads(Bucket=seaweedfs.bucket, Prefix=prefix)
         return len(found.get("Uploads", []))
 
-    def objects() -> set[str]:
-        found = store.list_objects_v2(Bucket=seaweedfs.bucket, Prefix=prefix)
-        return {item["Key"] for item in found.get("Contents", [])}
-
     with running(tmp_path / "data", s3_settings(seaweedfs, prefix)) as service:
         kept = content_of("kept", 200_000)
         assert upload(service.http, "kept", kept).status_code == 200
@@ -256,7 +253,7 @@ def test_killed_uploads_to_s3_leave_nothing_after_the_janitor(
         let_age(service)
         assert run_janitor(service, **AT_ONCE) == (2, 0, 1)
         assert unfinished() == 0
-        assert len(objects()) == 2
+        assert len(objects_in(seaweedfs, prefix)) == 2
         assert upload_rows(service) == 0
         assert run_janitor(service, **AT_ONCE) == (0, 0, 0)
         assert service.http.get("/medias/files/kept").content == kept

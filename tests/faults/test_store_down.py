@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from tests.faults.clients import announce, confirm, content_of, listed_files, put, upload
-from tests.faults.remains import upload_rows
+from tests.faults.remains import objects_in, upload_rows
 from tests.faults.victim import Victim
 from tests.support.proxy import Fault, Harm, answer, run_proxy
 from tests.support.seaweedfs import SeaweedFS
@@ -69,5 +69,4 @@ async def test_uploads_are_503_while_the_store_is_away_and_work_when_it_is_back(
             assert await asyncio.to_thread(upload_rows, service) == 0
         finally:
             await asyncio.to_thread(service.close)
-    objects = seaweedfs.client().list_objects_v2(Bucket=seaweedfs.bucket, Prefix=PREFIX)
-    assert len(objects["Contents"]) == 2
+    assert len(objects_in(seaweedfs, PREFIX)) == 2

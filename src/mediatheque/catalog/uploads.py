@@ -111,6 +111,20 @@ async def remove(transaction: Transaction, upload_id: UUID) -> bool:
     return await transaction.scalar(query) is not None
 
 
+async def finish(transaction: Transaction, upload: Upload) -> bool:
+    """Delete an upload that became a media; False when it is gone or took other bytes since."""
+    query = (
+        delete(uploads)
+        .where(
+            uploads.c.id == upload.id,
+            uploads.c.state == UploadState.PROMOTING,
+            uploads.c.staged_key == upload.staged_key,
+        )
+        .returning(uploads.c.id)
+    )
+    return await transaction.scalar(query) is not None
+
+
 async def remove_pending(transaction: Transaction, upload_id: UUID) -> bool:
     """Delete an upload that nobody has confirmed; False when it is not in that state."""
     query = (

@@ -147,7 +147,7 @@ class FileService:
                 await uploads.reopen(transaction, upload_id)
             raise
         async with self._database.begin() as transaction:
-            mine = await uploads.remove(transaction, upload_id)
+            mine = await uploads.finish(transaction, upload)
             if mine:
                 await medias.add(transaction, media)
         if not mine:
@@ -223,16 +223,24 @@ class FileService:
         raise NotFoundError(_NOT_FOUND)
 
     async def _confirmed(self, upload_id: UUID) -> None:
+        """Return when an upload has become a file, by another confirmation than this one."""
         async with self._database.read() as connection:
-            if await medias.find(connection, upload_id, owner=None) is None:
-                raise NotFoundError(_NOT_FOUND)
+            confirmed = await medias.find(connection, upload_id, owner=None)
+            reopened = await uploads.find(connection, upload_id, owner=None)
+        if confirmed is not None:
+            return
+        if reopened is not None:
+            raise ConflictError("The upload took other bytes meanwhile. Confirm it again.")
+        raise NotFoundError(_NOT_FOUND)
 
     async def _pending(self, upload_id: UUID) -> Upload:
         async with self._database.read() as connection:
             upload = await uploads.find(connection, upload_id, owner=None)
             confirmed = await medias.find(connection, upload_id, owner=None)
-        if confirmed is not None or (upload and upload.state is not UploadState.PENDING):
+        if confirmed is not None:
             raise ConflictError("The file was confirmed; its bytes can no longer be changed.")
+        if upload is not None and upload.state is not UploadState.PENDING:
+            raise ConflictError("The file is being confirmed; its bytes cannot be changed now.")
         if upload is None:
             raise NotFoundError(_NOT_FOUND)
         return upload

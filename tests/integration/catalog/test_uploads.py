@@ -150,3 +150,22 @@ async def test_expired_uploads_are_removed_in_any_state_a_batch_at_a_time(
     async with database.read() as connection:
         assert await uploads.existing(connection, [*expired, living]) == {living}
         assert await uploads.existing(connection, []) == set()
+
+
+async def test_an_upload_ends_only_with_the_bytes_that_were_promoted(database: Database) -> None:
+    upload_id = await added(database)
+    await stage(database, upload_id, "staging/x/1")
+    seen = await promote(database, upload_id)
+    assert seen is not None
+    async with database.begin() as transaction:
+        await uploads.reopen(transaction, upload_id)
+    await stage(database, upload_id, "staging/x/2")
+
+    async with database.begin() as transaction:
+        assert not await uploads.finish(transaction, seen)
+    again = await promote(database, upload_id)
+    assert again is not None
+    async with database.begin() as transaction:
+        assert not await uploads.finish(transaction, seen)
+        assert await uploads.finish(transaction, again)
+    assert await find(database, upload_id) is None
