@@ -68,7 +68,7 @@ class Victim(Service):
 
     def web_processes(self) -> list[psutil.Process]:
         """Return the processes that answer requests."""
-        return [one for one in self._children() if "serve" in one.cmdline()]
+        return [one for one in self._children() if _serves(one)]
 
     def postmaster(self) -> psutil.Process:
         """Return the first process of the embedded database."""
@@ -77,6 +77,13 @@ class Victim(Service):
     def _children(self) -> list[psutil.Process]:
         assert self.process is not None
         return psutil.Process(self.process.pid).children()
+
+
+def _serves(process: psutil.Process) -> bool:
+    try:
+        return "serve" in process.cmdline()
+    except psutil.NoSuchProcess:  # also one that ended and that nobody has waited for yet
+        return False
 
 
 @contextmanager

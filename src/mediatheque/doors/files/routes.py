@@ -1,5 +1,6 @@
 """Door 4: files. Announce, PUT to the signed URL, confirm; list, tag, delete."""
 
+from contextlib import aclosing
 from typing import Any
 
 from litestar import Request, Response, Router, delete, get, post, put, route
@@ -150,7 +151,8 @@ async def put_content(
 ) -> Response[bytes]:
     """Take the bytes of an announced upload, by its signed URL."""
     upload_id = _signed(request, services, "PUT", file_id)
-    await services.files.receive(upload_id, bodies.pieces(request), length=content_length(request))
+    async with aclosing(bodies.pieces(request)) as pieces:
+        await services.files.receive(upload_id, pieces, length=content_length(request))
     return Response(b"", media_type="text/plain")
 
 

@@ -1,7 +1,7 @@
 """Reading request bodies: in pieces as they arrive, or whole when they are small."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -60,8 +60,11 @@ class BodyReader:
 
     async def pieces(
         self, request: AnyRequest, *, limit: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the body in non-empty pieces, as the server hands them over.
+
+        Close it (``contextlib.aclosing``) where the reader may stop early: until then it keeps its
+        turn from the others.
 
         Raises TimeoutExceededError, TooLargeError (at once when Content-Length already says so),
         or DisconnectedError when the client goes away before the end.

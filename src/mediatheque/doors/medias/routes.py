@@ -2,6 +2,7 @@
 ``/api/v1/media``.
 """
 
+from contextlib import aclosing
 from typing import Any
 
 from litestar import Request, Response, Router, get, post, route
@@ -132,7 +133,10 @@ async def upload(
     Fields ``key``, ``public`` and ``project_id`` may stand before or after it.
     """
     address = _address(request, name, key)
-    async with services.medias.receive(resolve_principal()) as reception:
+    async with (
+        aclosing(bodies.pieces(request)) as pieces,
+        services.medias.receive(resolve_principal()) as reception,
+    ):
 
         async def take(part: FilePart) -> bool:
             filename = part.filename or name
@@ -141,7 +145,7 @@ async def upload(
 
         form = await read_form(
             request.headers.get("content-type"),
-            bodies.pieces(request),
+            pieces,
             file_fields=FILE_FIELDS,
             on_file=take,
         )
