@@ -11,7 +11,6 @@ from mediatheque.domain.paging import FieldType
 
 MAX_NAME_LENGTH = 255
 MAX_PROJECT_LENGTH = 255
-MAX_SIZE = 2**63 - 1
 
 LISTED_FIELDS: dict[str, FieldType] = {
     "id": FieldType.ID,

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.paging import MAX_OFFSET, MAX_PAGE_SIZE, Listing, Order, total_order
+from mediatheque.doors.http.requests import parse_whole_number
 
 DEFAULT_PAGE_SIZE = 10
 _SORT_FIELDS = {"name": "filename", "size": "size", "uploaded": "created_at"}
@@ -90,11 +91,7 @@ def _number(query: Mapping[str, str], name: str, *, default: int, least: int, mo
     text = query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
-        raise InvalidError(
-            f"{name} must be a whole number from {least} to {most}, not {text[:40]!r}.", field=name
-        )
-    return int(text)
+    return parse_whole_number(text, field=name, least=least, most=most)
 
 
 def _object(body: object) -> dict[str, Any]:

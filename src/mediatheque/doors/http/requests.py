@@ -52,3 +52,13 @@ def parse_pairs(query_string: bytes) -> Pairs:
     except ValueError:
         raise InvalidError(f"A query has at most {_MAX_PARAMETERS} parameters.") from None
     return pairs
+
+
+def parse_whole_number(text: str, *, field: str, least: int, most: int) -> int:
+    """Return the number that ``text`` writes in digits. Raises InvalidError outside the bounds."""
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
+        raise InvalidError(
+            f"{field} must be a whole number from {least} to {most}, not {text[:40]!r}.",
+            field=field,
+        )
+    return int(text)

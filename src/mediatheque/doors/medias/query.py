@@ -23,7 +23,7 @@ from mediatheque.domain.paging import (
     parse_value,
     total_order,
 )
-from mediatheque.doors.http.requests import Pairs, parse_pairs
+from mediatheque.doors.http.requests import Pairs, parse_pairs, parse_whole_number
 
 _FILTER = re.compile(r"filter\[(?P<field>\w+?)(?:__(?P<operator>in|gte|lte))?\](?P<many>\[\d*\])?")
 _FIELDS = re.compile(r"fields\[(?P<type>[^\]]+)\](?P<many>\[\d*\])?")
@@ -132,11 +132,7 @@ def _parse_page_number(single: Mapping[str, str], name: str, *, default: int, mo
     text = single.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) < 12 and 1 <= int(text) <= most):
-        raise InvalidError(
-            f"{name} must be a whole number from 1 to {most}, not {text[:40]!r}.", field=name
-        )
-    return int(text)
+    return parse_whole_number(text, field=name, least=1, most=most)
 
 
 def _parse_sort(text: str, collection: Collection) -> tuple[Order, ...]:
