@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import multiprocessing
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,13 +27,12 @@ from mediatheque.doors.http.origins import OriginGuard
 from mediatheque.doors.http.problems import Door, error_handler, find_door
 from mediatheque.doors.medias import errors as medias_errors
 from mediatheque.doors.medias import routes as medias
-from mediatheque.runtime import Runtime, open_runtime
+from mediatheque.runtime import Runtime, end_with_parent, open_runtime
 from mediatheque.telemetry.logs import configure_logs
 from mediatheque.telemetry.metrics import record_request
 
 DOORS: tuple[Door, ...] = (medias_errors.DOOR, files_errors.DOOR, health.DOOR)
 
-_PARENT_CHECK_SECONDS = 0.5
 _DOCS_ASSETS = "/docs/assets"
 _DOCS_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css", "swagger-ui-standalone-preset.js")
@@ -96,8 +94,7 @@ def _record(method: str, path: str, status: int, seconds: float) -> None:
 async def _background(runtime: Runtime) -> AsyncIterator[None]:
     """Run what goes on beside requests, and close the runtime at the end."""
     tasks = [
-        asyncio.create_task(runtime.janitor.run_forever(runtime.settings.janitor_interval)),
-        asyncio.create_task(_end_with_parent()),
+        asyncio.create_task(end_with_parent()),
     ]
     try:
         yield
@@ -106,20 +103,6 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await runtime.close()
-
-
-async def _end_with_parent() -> None:
-    """End this process at once when the one that started it was killed.
-
-    It would keep the port and serve without its database otherwise. Ending like a crash is safe:
-    nothing is acknowledged before it is durable.
-    """
-    started_by = multiprocessing.parent_process()
-    # The parent may be gone before this runs: what the kernel says now need not be its id.
-    parent = os.getppid() if started_by is None else started_by.pid
-    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody of it
-        await asyncio.sleep(_PARENT_CHECK_SECONDS)
-    os._exit(1)
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

@@ -163,9 +163,29 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Seconds,
         Meta(description="Seconds that requests in flight have to finish when stopping."),
     ] = 30
-    janitor_interval: Annotated[
-        Seconds, Meta(description="Seconds between two rounds of the janitor.")
-    ] = 3_600
+    job_lease: Annotated[
+        int,
+        Meta(
+            ge=2,
+            description="Seconds without a sign of life from a worker after which its jobs are "
+            "taken over by others.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 10
+    transfers_per_worker: Annotated[
+        int, Meta(ge=1, le=100, description="Transfers that one job worker runs at once.")
+    ] = 2
+    transfers_at_once: Annotated[
+        int,
+        Meta(ge=0, description="Transfers that all job workers together run at once; 0: any."),
+    ] = 0
+    janitor_schedule: Annotated[
+        str,
+        Meta(
+            pattern=r"^\S+( \S+){4,5}$",
+            description="When the janitor removes leftovers, as a cron expression in UTC.",
+        ),
+    ] = "17 * * * *"
     orphan_age: Annotated[
         Seconds,
         Meta(

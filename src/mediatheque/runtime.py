@@ -1,5 +1,7 @@
 """The composition root: everything that a process needs, opened in order, closed in reverse."""
 
+import asyncio
+import multiprocessing
 import os
 import secrets
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from mediatheque.services.admin import AdminService
 from mediatheque.services.files import FileLimits, FileService
 from mediatheque.services.identity import IdentityService
 from mediatheque.services.janitor import Janitor
+from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
 from mediatheque.services.tags import TagService
 from mediatheque.services.uploads import UploadService
@@ -24,6 +27,8 @@ from mediatheque.storage.stores import Store
 _PART_MEMORY = 96 << 20
 """Bytes of parts on their way to S3 that all web processes together may hold."""
 
+_PARENT_CHECK_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -33,7 +38,6 @@ class Runtime:
     database: Database
     store: Store
     services: Services
-    janitor: Janitor
 
     @property
     def local(self) -> bool:
@@ -104,14 +108,29 @@ def open_runtime(settings: Settings) -> Runtime:
         services=Services(
             admin=AdminService(database, store, reserved_bytes=settings.reserved_space),
             files=FileService(database, store, uploads, Signer(secret.encode()), limits),
+            janitor=Janitor(
+                database,
+                store,
+                IdentityService(database, store),
+                orphan_age=settings.orphan_age,
+                unfinished_age=max(settings.orphan_age, settings.upload_expiry),
+            ),
+            jobs=JobService(database),
             medias=MediaService(database, store, uploads),
             tags=TagService(database),
         ),
-        janitor=Janitor(
-            database,
-            store,
-            IdentityService(database, store),
-            orphan_age=settings.orphan_age,
-            unfinished_age=max(settings.orphan_age, settings.upload_expiry),
-        ),
     )
+
+
+async def end_with_parent() -> None:
+    """End this process at once when the one that started it was killed.
+
+    It would keep the port and serve without its database otherwise. Ending like a crash is safe:
+    nothing is acknowledged before it is durable.
+    """
+    started_by = multiprocessing.parent_process()
+    # The parent may be gone before this runs: what the kernel says now need not be its id.
+    parent = os.getppid() if started_by is None else started_by.pid
+    while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody of it
+        await asyncio.sleep(_PARENT_CHECK_SECONDS)
+    os._exit(1)

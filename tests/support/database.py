@@ -15,6 +15,7 @@ from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.catalog.schema import migrate
 from mediatheque.domain.ids import new_id
 from mediatheque.domain.media import Media
+from mediatheque.engine import queue
 
 
 async def execute(url: str, statement: str, *values: Any) -> None:
@@ -58,14 +59,14 @@ def database_url(postgres_url: str) -> str:
     """The URL of a database with the newest schema, shared by all tests."""
     asyncio.run(execute(postgres_url, "CREATE DATABASE shared"))
     url = postgres_url.replace("@/postgres?", "@/shared?")
-    asyncio.run(migrate(url))
+    asyncio.run(migrate(url, queue.install))
     return url
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """The shared database, its tables empty."""
-    await execute(database_url, "TRUNCATE medias, uploads")
+    await execute(database_url, "TRUNCATE medias, uploads, jobs, pgqueuer CASCADE")
     opened = Database(database_url, connections=10)
     yield opened
     await opened.close()

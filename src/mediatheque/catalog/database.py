@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -35,6 +36,18 @@ def driver_url(url: str) -> str:
         query["ssl"] = query.pop("sslmode")
     adapted = parsed.set(drivername="postgresql+asyncpg", query=query)
     return adapted.render_as_string(hide_password=False)
+
+
+def connection_arguments(url: str) -> dict[str, Any]:
+    """Return what asyncpg needs to reach ``url`` on a connection that is not the pool's."""
+    parsed = make_url(driver_url(url))
+    _, arguments = parsed.get_dialect()().create_connect_args(parsed)
+    return {**arguments, "timeout": _CONNECT_SECONDS}
+
+
+async def driver_connection(transaction: Transaction) -> Any:
+    """Return the driver's own connection under a transaction, for the queue's library."""
+    return (await transaction.get_raw_connection()).driver_connection
 
 
 class Database:

@@ -1,6 +1,8 @@
 """Bringing a database to the schema that this version needs."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -11,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from mediatheque.catalog.database import Database, driver_url
+from mediatheque.catalog.database import Database, driver_connection, driver_url
 from mediatheque.domain.errors import UnavailableError
 
 _LOCK = 0x4D54515F5343484D  # "MTQ_SCHM": one migrates, others wait
@@ -24,8 +26,8 @@ def alembic_config() -> Config:
     return config
 
 
-async def migrate(url: str) -> None:
-    """Apply the missing migrations, one process at a time.
+async def migrate(url: str, install: Callable[[Any], Awaitable[None]] | None = None) -> None:
+    """Apply the missing migrations, then ``install`` on the driver's connection; one at a time.
 
     Raises UnavailableError when the database does not answer, or its schema is newer than this
     version knows.
@@ -42,6 +44,8 @@ async def migrate(url: str) -> None:
             await connection.commit()
             await connection.run_sync(_upgrade)
             await connection.commit()
+            if install is not None:
+                await install(await driver_connection(connection))
             await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
     except DBAPIError as error:
         reason = str(error.orig).splitlines()[0]

@@ -6,7 +6,11 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
+    ForeignKey,
+    Identity,
     Index,
+    Integer,
     MetaData,
     Table,
     Text,
@@ -72,6 +76,67 @@ uploads = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Index("uploads_expires_at", "expires_at"),
 )
+
+# The only truth about a job; the queue's own tables only say which ones want to be run.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("job_class", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("arguments", JSONB, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("signal", Text),
+    Column("progress", Double, nullable=False, server_default=text("0")),
+    Column("checkpoint", JSONB(none_as_null=True)),
+    Column("error", Text),
+    Column("retry_count", Integer, nullable=False, server_default=text("0")),
+    Column("crashes", Integer, nullable=False, server_default=text("0")),
+    Column("unicity", Text),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("queue_id", BigInteger),
+    Column("created_by", Text, nullable=False),
+    Column("created_role", Text, nullable=False),
+    Column("scheduled_at", DateTime(timezone=True)),
+    Column("started_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    *_times(),
+)
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("detail", JSONB, nullable=False),
+    Index("job_events_job_id", "job_id", "id"),
+)
+
+# Of jobs with one key at most one is live; the others are history.
+Index(
+    "jobs_unicity_live",
+    jobs.c.unicity,
+    unique=True,
+    postgresql_where=text("status IN ('pending', 'running', 'paused')"),
+)
+for _name in (
+    "job_class",
+    "priority",
+    "status",
+    "progress",
+    "retry_count",
+    "error",
+    "unicity",
+    "scheduled_at",
+    "created_at",
+    "updated_at",
+):
+    Index(f"jobs_{_name}", jobs.c[_name], jobs.c.id)
+Index("jobs_created_by", jobs.c.created_by, jobs.c.id)
 
 Index("medias_resource_key", medias.c.resource, medias.c.key, unique=True)
 # Every field that a list can be filtered or sorted by is followed by id, the tie-breaker, so that

@@ -20,6 +20,7 @@ app = App(
 )
 # By name, so that a command imports only what it needs; the help of the list is said here.
 app.command("mediatheque.cli.serve:serve", help="Run the service until stopped.")
+app.command("mediatheque.cli.worker:worker", help="Run jobs, beside the service's own worker.")
 app.command("mediatheque.cli.prepare:prepare", help="Make the database, check the store, exit.")
 app.command("mediatheque.cli.config:config", help="Print the settings in effect.")
 app.command("mediatheque.cli.janitor:janitor", help="Remove leftovers now.")

@@ -17,8 +17,8 @@ from mediatheque.telemetry.logs import configure_logs
 def janitor() -> None:
     """Remove expired uploads, objects that nothing refers to, and unfinished writes.
 
-    The service does so by itself every MEDIATHEQUE_JANITOR_INTERVAL seconds; running it beside
-    the service is harmless.
+    The service does so by itself, as MEDIATHEQUE_JANITOR_SCHEDULE says; running it beside the
+    service is harmless.
     """
     settings = read_settings(os.environ)
     configure_logs(settings.log_format, settings.log_level)
@@ -38,6 +38,6 @@ def janitor() -> None:
 async def _sweep(settings: Settings) -> Swept:
     runtime = open_runtime(settings)
     try:
-        return await runtime.janitor.sweep()
+        return await runtime.services.janitor.sweep()
     finally:
         await runtime.close()

@@ -10,6 +10,7 @@ from mediatheque.cli.data_dir import embedded_database, make_data_dir
 from mediatheque.cli.exits import Exit
 from mediatheque.config import Settings, read_settings
 from mediatheque.domain.errors import InvalidError, MediathequeError
+from mediatheque.engine import queue
 from mediatheque.runtime import database_url, ensure_secret, open_configured_store
 from mediatheque.services.identity import IdentityService
 
@@ -30,7 +31,7 @@ def prepare_parts(settings: Settings) -> None:
     """Bring the schema up to date and check the store; exit with a sentence when one fails."""
     ensure_secret(settings)
     try:
-        asyncio.run(migrate(database_url(settings)))
+        asyncio.run(migrate(database_url(settings), queue.install))
     except InvalidError as error:
         sys.exit(Exit.SETTINGS.because(error.detail))
     except MediathequeError as error:

@@ -1,9 +1,11 @@
 """``mediatheque serve``: the service.
 
-This process only supervises: it runs the embedded database and the web processes. Preparing the
-database and the store is done by a process of its own, so that the memory for it is given back.
+This process only supervises: it runs the embedded database, the web processes and one job worker.
+Preparing the database and the store is done by a process of its own, so that the memory for it is
+given back.
 """
 
+import contextlib
 import ipaddress
 import os
 import shutil
@@ -11,6 +13,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -24,6 +28,8 @@ from mediatheque.config import Settings, environment_variable, read_settings, un
 from mediatheque.telemetry.logs import configure_logs, get_logger
 
 log = get_logger(__name__)
+
+_RESTART_SECONDS = 1.0
 
 
 def serve(
@@ -49,7 +55,8 @@ def serve(
         done = subprocess.run([sys.executable, "-m", "mediatheque", "prepare"], check=False)
         if done.returncode != 0:
             sys.exit(done.returncode)
-        _serve_web(settings)
+        with _job_worker(settings):
+            _serve_web(settings)
     log.info("stopped")
 
 
@@ -94,6 +101,32 @@ def _prepare_metrics(data_dir: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+@contextlib.contextmanager
+def _job_worker(settings: Settings) -> Iterator[None]:
+    """Keep one job worker running during the block; it hands its jobs back at the end."""
+    stopping = threading.Event()
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        while not stopping.is_set():
+            command = [sys.executable, "-m", "mediatheque", "worker", "--attached"]
+            # A session of its own: a Ctrl-C in the terminal is for us, we stop the worker last.
+            processes[:] = [subprocess.Popen(command, start_new_session=True)]  # noqa: S603
+            code = processes[0].wait()
+            if not stopping.wait(_RESTART_SECONDS):
+                log.warning("the job worker ended and is started again", code=code)
+
+    keeper = threading.Thread(target=keep, daemon=True, name="worker")
+    keeper.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        for process in processes:
+            process.terminate()
+        keeper.join(settings.shutdown_timeout + _RESTART_SECONDS)
 
 
 def _serve_web(settings: Settings) -> None:

@@ -21,9 +21,10 @@ MAX_PAGE_SIZE = 1000
 MAX_OFFSET = 2**31 - 1
 _MAX_INTEGER = 2**63 - 1
 # What a text in the catalog cannot hold.
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE]-?[0-9]{1,2})?")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
-Value = str | int | bool | datetime | UUID
+Value = str | int | float | bool | datetime | UUID
 
 
 class FieldType(Enum):
@@ -32,6 +33,7 @@ class FieldType(Enum):
     ID = "id"
     TEXT = "text"
     INTEGER = "integer"
+    NUMBER = "number"
     BOOLEAN = "boolean"
     TIME = "time"
 
@@ -97,6 +99,8 @@ def parse_value(text: str, kind: FieldType, *, field: str) -> Value | None:
         return parse_id(text)
     if kind is FieldType.INTEGER:
         return _parse_integer(text, field)
+    if kind is FieldType.NUMBER:
+        return _parse_number(text, field)
     if kind is FieldType.BOOLEAN:
         return parse_boolean(text, field=field)
     if kind is FieldType.TIME:
@@ -125,6 +129,13 @@ def _parse_integer(text: str, field: str) -> int:
     ):
         raise InvalidError(f"{field} must be a whole number, not {text[:40]!r}.", field=field)
     return int(text)
+
+
+def _parse_number(text: str, field: str) -> float:
+    # Digits only: float() would also take "nan", "inf" and "1_0".
+    if not _NUMBER.fullmatch(text):
+        raise InvalidError(f"{field} must be a number, not {text[:40]!r}.", field=field)
+    return float(text)
 
 
 def _parse_time(text: str, field: str) -> datetime:

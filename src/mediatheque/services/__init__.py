@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from mediatheque.services.admin import AdminService
 from mediatheque.services.files import FileService
+from mediatheque.services.janitor import Janitor
+from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
 from mediatheque.services.tags import TagService
 
@@ -14,5 +16,7 @@ class Services:
 
     admin: AdminService
     files: FileService
+    janitor: Janitor
+    jobs: JobService
     medias: MediaService
     tags: TagService

@@ -6,13 +6,11 @@ first byte (the upload) to its end (the media), so that an old object without on
 into use again; it is looked at once more right before it is deleted all the same.
 """
 
-import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mediatheque.catalog import medias, uploads
 from mediatheque.catalog.database import Database
-from mediatheque.domain.errors import MediathequeError
 from mediatheque.services.identity import IdentityService
 from mediatheque.storage import keys
 from mediatheque.storage.stores import Store
@@ -21,7 +19,6 @@ from mediatheque.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
-_LOCK = 0x4D54515F4A414E49  # "MTQ_JANI": one janitor for all processes and machines
 _BATCH = 500
 
 
@@ -51,20 +48,6 @@ class Janitor:
         self._identity = identity
         self._orphan_age = timedelta(seconds=orphan_age)
         self._unfinished_age = timedelta(seconds=unfinished_age)
-
-    async def run_forever(self, interval: int) -> None:
-        """Sweep every ``interval`` seconds, as long as no other process does."""
-        while True:
-            try:
-                async with self._database.exclusive(_LOCK) as elected:
-                    while elected:
-                        await self.sweep()
-                        await asyncio.sleep(interval)
-            except MediathequeError as error:
-                log.warning("janitor interrupted", reason=error.detail)
-            except Exception:
-                log.exception("janitor failed")
-            await asyncio.sleep(interval)
 
     async def sweep(self) -> Swept:
         """Do one round and return what was removed.

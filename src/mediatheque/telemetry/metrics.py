@@ -28,6 +28,11 @@ UPLOADS = Counter(
     "Uploads that ended, by how: kept, discarded.",
     ["outcome"],
 )
+JOBS = Counter(
+    "mediatheque_job_runs_total",
+    "Runs of jobs that ended, by class and by the status they left the job in.",
+    ["job_class", "status"],
+)
 JANITOR_REMOVED = Counter(
     "mediatheque_janitor_removed_total",
     "Leftovers that the janitor removed, by kind: uploads, objects, unfinished.",

@@ -1,7 +1,5 @@
 """The janitor removes what nobody refers to any more, and nothing else."""
 
-import asyncio
-import contextlib
 import os
 import time
 from datetime import timedelta
@@ -9,9 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
-from mediatheque.catalog.database import Database
 from mediatheque.domain.access import LOCAL_OPERATOR
 from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.ids import new_id
@@ -145,30 +141,3 @@ async def test_a_media_that_is_being_received_is_left_alone(parts: Parts, tmp_pa
         media = await reception.keep(resource="r", key="", public=False, project_id=None)
 
     assert await parts.objects() == {media.object_key}
-
-
-async def test_of_several_janitors_one_works(
-    parts: Parts, database: Database, tmp_path: Path
-) -> None:
-    for _ in range(3):
-        await put(parts.store, layout.original(new_id(), "a"), b"abc")
-    age(tmp_path)
-    janitors = [asyncio.create_task(parts.janitor.run_forever(3600)) for _ in range(3)]
-
-    async with asyncio.timeout(20):
-        while await parts.objects():
-            await asyncio.sleep(0.02)
-    locks = await asyncio.wait_for(held_locks(database), 10)
-
-    assert locks == 1
-    for task in janitors:
-        task.cancel()
-    for task in janitors:
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def held_locks(database: Database) -> int:
-    async with database.read() as connection:
-        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-        return int(await connection.scalar(text(query)))

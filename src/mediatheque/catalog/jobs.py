@@ -1,0 +1,122 @@
+"""Rows of jobs.
+
+Whatever a worker writes names the epoch of its claim: a worker that was presumed dead and replaced
+changes nothing any more.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, delete, func, select, true, update
+from sqlalchemy.dialects.postgresql import insert
+
+from mediatheque.catalog import listing as pages
+from mediatheque.catalog.database import Transaction
+from mediatheque.catalog.tables import jobs
+from mediatheque.domain.jobs import LIVE, Job, JobStatus, Signal
+from mediatheque.domain.paging import Filter, Listing
+
+_IS_LIVE = jobs.c.status.in_(sorted(LIVE))
+
+
+async def add(transaction: Transaction, **values: Any) -> Job | None:
+    """Insert a pending job; None when a live one has its unicity key."""
+    query = (
+        insert(jobs)
+        .values(status=JobStatus.PENDING, **values)
+        .on_conflict_do_nothing(index_elements=[jobs.c.unicity], index_where=_IS_LIVE)
+        .returning(jobs)
+    )
+    return _one(await transaction.execute(query))
+
+
+async def find_live(transaction: Transaction, unicity: str) -> Job | None:
+    """Return the live job that holds a unicity key."""
+    return _one(await transaction.execute(select(jobs).where(jobs.c.unicity == unicity, _IS_LIVE)))
+
+
+async def find(transaction: Transaction, job_id: UUID, *, owner: str | None) -> Job | None:
+    """Return a job that ``owner`` (None: anybody) may see."""
+    return _one(await transaction.execute(select(jobs).where(jobs.c.id == job_id, _owned(owner))))
+
+
+async def lock(transaction: Transaction, job_id: UUID, *, owner: str | None) -> Job | None:
+    """Return a job and keep others from changing it until the transaction ends."""
+    query = select(jobs).where(jobs.c.id == job_id, _owned(owner)).with_for_update()
+    return _one(await transaction.execute(query))
+
+
+async def change(transaction: Transaction, job_id: UUID, **values: Any) -> Job:
+    """Set columns of a job that the transaction has locked, and return it."""
+    query = update(jobs).where(jobs.c.id == job_id)
+    changed = await transaction.execute(
+        query.values(**values, updated_at=func.now()).returning(jobs)
+    )
+    return _job(changed.one())
+
+
+async def save(
+    transaction: Transaction,
+    job_id: UUID,
+    epoch: int,
+    *,
+    progress: float | None,
+    checkpoint: dict[str, Any] | None,
+) -> Job | None:
+    """Save where a running job stands; None when this claim is not the newest any more."""
+    values: dict[str, Any] = {"updated_at": func.now()}
+    if progress is not None:
+        values["progress"] = progress
+    if checkpoint is not None:
+        values["checkpoint"] = checkpoint
+    query = (
+        update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.epoch == epoch, jobs.c.status == JobStatus.RUNNING)
+        .values(**values)
+        .returning(jobs)
+    )
+    return _one(await transaction.execute(query))
+
+
+async def signals(transaction: Transaction, ids: Sequence[UUID]) -> dict[UUID, Signal | None]:
+    """Return what each of these running jobs is asked to do."""
+    query = select(jobs.c.id, jobs.c.signal).where(
+        jobs.c.id.in_(ids), jobs.c.status == JobStatus.RUNNING
+    )
+    rows = await transaction.execute(query)
+    return {row.id: Signal(row.signal) if row.signal else None for row in rows}
+
+
+async def page(transaction: Transaction, listing: Listing, *, owner: str | None) -> list[Job]:
+    """Return one page of jobs."""
+    rows = await transaction.execute(pages.page(jobs, listing, _owned(owner)))
+    return [_job(row) for row in rows]
+
+
+async def count(transaction: Transaction, filters: tuple[Filter, ...], *, owner: str | None) -> int:
+    """Return how many jobs pass the filters, exactly."""
+    where = pages.conditions(jobs, filters)
+    query = select(func.count()).select_from(jobs).where(*where, _owned(owner))
+    return int(await transaction.scalar(query) or 0)
+
+
+async def remove(transaction: Transaction, job_id: UUID) -> None:
+    """Delete a job with its history."""
+    await transaction.execute(delete(jobs).where(jobs.c.id == job_id))
+
+
+def _owned(owner: str | None) -> ColumnElement[bool]:
+    return true() if owner is None else jobs.c.created_by == owner
+
+
+def _one(rows: Any) -> Job | None:
+    row = rows.one_or_none()
+    return None if row is None else _job(row)
+
+
+def _job(row: Row[Any]) -> Job:
+    values = dict(row._mapping)  # noqa: SLF001 - the documented name of a row's mapping
+    values["status"] = JobStatus(values["status"])
+    values["signal"] = Signal(values["signal"]) if values["signal"] else None
+    return Job(**values)

@@ -1,0 +1,1 @@
+"""The queue: which jobs want to be run, and who runs them. The only room that knows its library."""
