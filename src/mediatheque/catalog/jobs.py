@@ -13,11 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from mediatheque.catalog import listing as pages
 from mediatheque.catalog.database import Transaction
-from mediatheque.catalog.tables import jobs
-from mediatheque.domain.jobs import LIVE, Job, JobStatus, Signal
+from mediatheque.catalog.tables import LIVE_JOBS, jobs
+from mediatheque.domain.jobs import Job, JobStatus, Signal
 from mediatheque.domain.paging import Filter, Listing
-
-_IS_LIVE = jobs.c.status.in_(sorted(LIVE))
 
 
 async def add(transaction: Transaction, **values: Any) -> Job | None:
@@ -25,7 +23,7 @@ async def add(transaction: Transaction, **values: Any) -> Job | None:
     query = (
         insert(jobs)
         .values(status=JobStatus.PENDING, **values)
-        .on_conflict_do_nothing(index_elements=[jobs.c.unicity], index_where=_IS_LIVE)
+        .on_conflict_do_nothing(index_elements=[jobs.c.unicity], index_where=LIVE_JOBS)
         .returning(jobs)
     )
     return _one(await transaction.execute(query))
@@ -33,7 +31,7 @@ async def add(transaction: Transaction, **values: Any) -> Job | None:
 
 async def find_live(transaction: Transaction, unicity: str) -> Job | None:
     """Return the live job that holds a unicity key."""
-    return _one(await transaction.execute(select(jobs).where(jobs.c.unicity == unicity, _IS_LIVE)))
+    return _one(await transaction.execute(select(jobs).where(jobs.c.unicity == unicity, LIVE_JOBS)))
 
 
 async def find(transaction: Transaction, job_id: UUID, *, owner: str | None) -> Job | None:

@@ -116,12 +116,14 @@ job_events = Table(
     Index("job_events_job_id", "job_id", "id"),
 )
 
-# Of jobs with one key at most one is live; the others are history.
+# Of jobs with one key at most one is live; the others are history. Constants, not parameters: an
+# INSERT names the index by this condition, and a prepared statement forgets parameters' values.
+LIVE_JOBS = text("status IN ('pending', 'running', 'paused')")
 Index(
     "jobs_unicity_live",
     jobs.c.unicity,
     unique=True,
-    postgresql_where=text("status IN ('pending', 'running', 'paused')"),
+    postgresql_where=LIVE_JOBS,
 )
 for _name in (
     "job_class",
