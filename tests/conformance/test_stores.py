@@ -437,6 +437,7 @@ async def test_sweeping_removes_what_a_crash_left_behind_once_it_is_old(
     await put(store, "a/finished", b"content")
     crashed = store.writer("a/object", content_type="video/mp4", size_hint=None)
     await crashed.write(LARGE)
+    await crashed.write(LARGE)  # returns when the first of it has arrived
 
     assert await store.sweep_unfinished(datetime.now(UTC) - timedelta(hours=1)) == 0
     assert await leftovers(store) == left

@@ -124,7 +124,7 @@ async def test_the_store_compares_the_checksum_over_all_parts(
     bucket = S3Bucket(seaweedfs.bucket, "whole", endpoint=seaweedfs.endpoint, region=None)
 
     def complete_with_the_checksum_of_something_else() -> None:
-        upload = MultipartUpload(bucket, "a/object", "video/mp4")
+        upload = MultipartUpload.begin(bucket, "a/object", "video/mp4")
         upload.send_part(
             1, memoryview(SMALL), crc64nvme=crc64nvme(SMALL), give_up=threading.Event()
         )

@@ -12,7 +12,7 @@ import itertools
 import os
 import stat
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +20,16 @@ from typing import TypeVar
 
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
 from mediatheque.storage import durable as disk
+from mediatheque.storage.local_sender import LocalSender
 from mediatheque.storage.local_writer import LocalWriter, WriteBudget
-from mediatheque.storage.stores import ObjectInfo
+from mediatheque.storage.sending import Sending, Source, in_thread
+from mediatheque.storage.stores import ObjectInfo, Stored
 
 INCOMING = ".incoming"
 _READ_BYTES = 1 << 20
 _LIST_BATCH = 500
 _THREADS = 8
+_SENDERS = 8  # more of them wait for the same disk
 
 T = TypeVar("T")
 
@@ -43,6 +46,7 @@ class LocalStore:
         self._durable = durable
         self._reserved_bytes = reserved_bytes
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-store")
+        self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="local-sender")
         self._budget = WriteBudget()
 
     async def check(self) -> None:
@@ -60,7 +64,7 @@ class LocalStore:
         del content_type
         return LocalWriter(
             key=key,
-            temporary=self._root / INCOMING / uuid.uuid4().hex,
+            temporary=self._temporary(),
             target=self._path(key),
             threads=self._threads,
             budget=self._budget,
@@ -68,6 +72,26 @@ class LocalStore:
             reserved_bytes=self._reserved_bytes,
             size_hint=size_hint,
         )
+
+    async def send_file(
+        self, source: Source, key: str, *, content_type: str, sending: Sending
+    ) -> Stored:
+        """See ``Store.send_file``. What was copied before a stop or a crash is copied again."""
+        del content_type
+        sender = LocalSender(
+            source=source,
+            sending=sending,
+            key=key,
+            temporary=self._temporary(),
+            target=self._path(key),
+            durable=self._durable,
+            reserved_bytes=self._reserved_bytes,
+        )
+        return await in_thread(self._senders, sender.send)
+
+    async def abandon(self, key: str, upload_id: str) -> None:
+        """See ``Store.abandon``: a folder has no multipart uploads."""
+        del key, upload_id
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """See ``Store.read``."""
@@ -112,8 +136,11 @@ class LocalStore:
             for info in batch:
                 yield info
 
-    async def sweep_unfinished(self, before: datetime) -> int:
+    async def sweep_unfinished(
+        self, before: datetime, *, in_use: Collection[str] = frozenset()
+    ) -> int:
         """See ``Store.sweep_unfinished``. A live writer touches its file all the time."""
+        del in_use
         return await self._run(lambda: self._sweep(before.timestamp()))
 
     def local_path(self, key: str) -> Path | None:
@@ -136,6 +163,7 @@ class LocalStore:
 
     async def close(self) -> None:
         """See ``Store.close``."""
+        await asyncio.to_thread(self._senders.shutdown)
         await asyncio.to_thread(self._threads.shutdown)
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -146,6 +174,9 @@ class LocalStore:
         if not key or any(part in {"", ".", ".."} or "\0" in part for part in parts):
             raise ValueError(f"not an object key: {key!r}")
         return self._root.joinpath(*parts)
+
+    def _temporary(self) -> Path:
+        return self._root / INCOMING / uuid.uuid4().hex
 
     def _probe(self) -> None:
         folder = self._root / INCOMING

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mediatheque.domain.errors import StorageFullError
 from mediatheque.storage import durable as disk
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.stores import Stored
@@ -147,14 +146,8 @@ class LocalWriter:
             self._written_back = self._digest.size
 
     def _check_room(self, more: int) -> None:
-        if self._reserved_bytes == 0 and more == 0:
-            return
         assert self._descriptor is not None
-        if disk.free_bytes(self._descriptor) < self._reserved_bytes + more:
-            raise StorageFullError(
-                "The disk has no room for this upload beside the space that is kept free. "
-                "Nothing was kept."
-            )
+        disk.check_room(self._descriptor, reserved=self._reserved_bytes, more=more)
 
     def _publish(self) -> None:
         self._append(self._gathered)

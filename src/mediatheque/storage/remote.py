@@ -1,8 +1,10 @@
 """Stores that are reached through obstore: Google Cloud Storage, Azure, memory, and S3's reads."""
 
+import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +23,8 @@ from mediatheque.domain.errors import (
 )
 from mediatheque.storage.remote_errors import obstore_errors
 from mediatheque.storage.remote_writer import RemoteWriter
-from mediatheque.storage.stores import ObjectInfo, ObjectWriter
+from mediatheque.storage.sending import Sending, Source, send_by_writer
+from mediatheque.storage.stores import ObjectInfo, ObjectWriter, Stored
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 1 << 20
 _FETCH_BYTES = 512 << 10
 _LIST_BATCH = 1000
+_SENDERS = 32
 _PROBE = b"Mediatheque looks whether it can write here."
 
 # obstore's ``timeout`` covers a whole answer with its body, and its default of 30 s would cut off
@@ -79,6 +83,7 @@ class RemoteStore:
     def __init__(self, objects: ObjectStore, place: str) -> None:
         self._objects = objects
         self._place = place
+        self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="sender")
 
     async def check(self) -> None:
         """See ``Store.check``: writes, reads and deletes a probe."""
@@ -99,6 +104,17 @@ class RemoteStore:
         """See ``Store.writer``."""
         del size_hint
         return RemoteWriter(self._objects, self._place, key, content_type)
+
+    async def send_file(
+        self, source: Source, key: str, *, content_type: str, sending: Sending
+    ) -> Stored:
+        """See ``Store.send_file``. obstore continues no multipart upload, so none is left."""
+        writer = self.writer(key, content_type=content_type, size_hint=source.size)
+        return await send_by_writer(writer, source, sending, self._senders)
+
+    async def abandon(self, key: str, upload_id: str) -> None:
+        """See ``Store.abandon``: nothing is ever left."""
+        del key, upload_id
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """See ``Store.read``."""
@@ -158,9 +174,11 @@ class RemoteStore:
                     if found["path"].startswith(prefix):
                         yield _info(found)
 
-    async def sweep_unfinished(self, before: datetime) -> int:
+    async def sweep_unfinished(
+        self, before: datetime, *, in_use: Collection[str] = frozenset()
+    ) -> int:
         """See ``Store.sweep_unfinished``. What a crash leaves here expires at the store itself."""
-        del before
+        del before, in_use
         return 0
 
     def local_path(self, key: str) -> Path | None:
@@ -186,6 +204,7 @@ class RemoteStore:
 
     async def close(self) -> None:
         """See ``Store.close``. obstore's connections close with the process."""
+        await asyncio.to_thread(self._senders.shutdown)
 
     async def _existing(self, key: str) -> ObjectInfo:
         info = await self.head(key)

@@ -5,20 +5,25 @@ only it agrees on a checksum over a whole multipart object, resumes, and copies 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
 
 from mediatheque.domain.errors import NotFoundError
+from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.part_buffers import PartBuffers
 from mediatheque.storage.remote import RemoteStore
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
 from mediatheque.storage.s3_errors import is_missing
+from mediatheque.storage.s3_sender import S3Sender
 from mediatheque.storage.s3_writer import PartMemory, S3Writer
-from mediatheque.storage.stores import ObjectInfo
+from mediatheque.storage.sending import Sending, Source
+from mediatheque.storage.stores import ObjectInfo, Stored
 
 _PART_MEMORY = 96 << 20
+_SENDING_MEMORY = 64 << 20
 
 
 class S3Store(RemoteStore):
@@ -44,6 +49,7 @@ class S3Store(RemoteStore):
         super().__init__(self._bucket.objects, self._bucket.place)
         self._largest_copy = largest_copy
         self._memory = PartMemory(part_memory)
+        self._buffers = PartBuffers(_SENDING_MEMORY)
 
     async def check(self) -> None:
         """See ``Store.check``. The listing comes first: some stores create a bucket by a write."""
@@ -62,6 +68,25 @@ class S3Store(RemoteStore):
             content_type=content_type,
             size_hint=size_hint,
         )
+
+    async def send_file(
+        self, source: Source, key: str, *, content_type: str, sending: Sending
+    ) -> Stored:
+        """See ``Store.send_file``."""
+        sender = S3Sender(
+            bucket=self._bucket,
+            buffers=self._buffers,
+            threads=self._senders,
+            source=source,
+            key=key,
+            content_type=content_type,
+            sending=sending,
+        )
+        return await sender.send()
+
+    async def abandon(self, key: str, upload_id: str) -> None:
+        """See ``Store.abandon``."""
+        await self._bucket.run(MultipartUpload(self._bucket, key, upload_id).remove)
 
     async def head(self, key: str) -> ObjectInfo | None:
         """See ``Store.head``."""
@@ -101,12 +126,18 @@ class S3Store(RemoteStore):
             method="GET",
         )
 
-    async def sweep_unfinished(self, before: datetime) -> int:
+    async def sweep_unfinished(
+        self, before: datetime, *, in_use: Collection[str] = frozenset()
+    ) -> int:
         """See ``Store.sweep_unfinished``. An upload is as old as its last part."""
-        return await self._bucket.run(lambda: sum(1 for _ in self._abort_unfinished(before)))
+        wanted = frozenset(in_use)
+        return await self._bucket.run(
+            lambda: sum(1 for _ in self._abort_unfinished(before, wanted))
+        )
 
     async def close(self) -> None:
         """See ``Store.close``."""
+        await super().close()
         await asyncio.to_thread(self._bucket.close)
 
     def _head(self, key: str) -> ObjectInfo | None:
@@ -127,7 +158,7 @@ class S3Store(RemoteStore):
             crc64nvme=None if composite else found.get("ChecksumCRC64NVME"),
         )
 
-    def _abort_unfinished(self, before: datetime) -> Iterator[str]:
+    def _abort_unfinished(self, before: datetime, in_use: frozenset[str]) -> Iterator[str]:
         bucket, name = self._bucket, self._bucket.name
         pages = bucket.client.get_paginator("list_multipart_uploads").paginate(
             Bucket=name, Prefix=bucket.prefix
@@ -135,7 +166,9 @@ class S3Store(RemoteStore):
         for page in pages:
             for upload in page.get("Uploads", []):
                 key, upload_id = upload["Key"], upload["UploadId"]
-                if upload["Initiated"] < before and not self._touched(key, upload_id, before):
+                if upload["Initiated"] >= before or upload_id in in_use:
+                    continue
+                if not self._touched(key, upload_id, before):
                     bucket.client.abort_multipart_upload(Bucket=name, Key=key, UploadId=upload_id)
                     yield upload_id
 

@@ -62,7 +62,7 @@ def _begin(bucket: S3Bucket, source: ObjectInfo, target: str) -> MultipartUpload
     # Unlike CopyObject, a copy by parts does not bring the content type along.
     with _changes(source):
         seen = bucket.client.head_object(Bucket=bucket.name, Key=bucket.full_key(source.key))
-    return MultipartUpload(bucket, target, seen["ContentType"])
+    return MultipartUpload.begin(bucket, target, seen["ContentType"])
 
 
 def _copy_part(

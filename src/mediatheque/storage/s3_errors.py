@@ -10,6 +10,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from obstore.exceptions import BaseError
 from urllib3.exceptions import HTTPError
 
 from mediatheque.domain.errors import MediathequeError, StorageFullError, UnavailableError
@@ -22,7 +23,7 @@ _FULL = {
     "XMinioAdminBucketQuotaExceeded",
 }
 _REFUSED_CHECKSUM = {"BadDigest", "XAmzContentChecksumMismatch", "InvalidRequest"}
-_PASSING_CODES = _REFUSED_CHECKSUM | {"RequestTimeout", "SlowDown"}
+_OVERLOAD_CODES = {"RequestTimeout", "SlowDown"}
 _PASSING_STATUSES = {429, 500, 502, 503, 504}
 _MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
 
@@ -74,6 +75,11 @@ def is_missing(error: ClientError) -> bool:
     return code_of(error) in _MISSING_CODES
 
 
+def is_gone(error: ClientError) -> bool:
+    """Tell whether the store said that there is no such multipart upload."""
+    return code_of(error) == "NoSuchUpload"
+
+
 def is_precondition(error: ClientError) -> bool:
     """Tell whether the store found another object than the request named by its ETag."""
     return status_of(error) == 412
@@ -84,9 +90,16 @@ def is_passing(error: ClientError | HTTPError) -> bool:
 
     A refused checksum is among them: bytes may have been damaged on their way.
     """
-    if isinstance(error, HTTPError):
+    if is_overload(error):
         return True
-    return status_of(error) in _PASSING_STATUSES or code_of(error) in _PASSING_CODES
+    return isinstance(error, ClientError) and code_of(error) in _REFUSED_CHECKSUM
+
+
+def is_overload(error: Exception) -> bool:
+    """Tell whether the store may have had more to do than it could: it said so, or fell silent."""
+    if isinstance(error, ClientError):
+        return status_of(error) in _PASSING_STATUSES or code_of(error) in _OVERLOAD_CODES
+    return isinstance(error, HTTPError | BaseError)
 
 
 def translate(error: ClientError | BotoCoreError | HTTPError, place: str) -> MediathequeError:

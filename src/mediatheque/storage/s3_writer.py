@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-import mmap
 import threading
 
-from awscrt import checksums
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mediatheque.domain.errors import TooLargeError
-from mediatheque.storage.digest import Digest, encode_crc64nvme
+from mediatheque.storage.digest import Digest
 from mediatheque.storage.multipart import MOST_PARTS, MultipartUpload, part_bytes
+from mediatheque.storage.part_buffers import anonymous_pages
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.stores import Stored
 
@@ -51,11 +50,7 @@ class _Part:
     def __init__(self, capacity: int, reserved: int) -> None:
         self.reserved = reserved
         self.filled = 0
-        # Not a bytearray: these pages go straight back to the system, whatever the allocator does.
-        # Private and huge pages, because faults on shared small ones cost 0.9 s of CPU per GiB.
-        self._pages = mmap.mmap(-1, capacity, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        if hasattr(mmap, "MADV_HUGEPAGE"):
-            self._pages.madvise(mmap.MADV_HUGEPAGE)
+        self._pages = anonymous_pages(capacity)
 
     @property
     def is_full(self) -> bool:
@@ -189,8 +184,8 @@ class S3Writer:
     def _send_part(self, content: memoryview, number: int) -> None:
         self._digest.update(content)
         if self._upload is None:
-            self._upload = MultipartUpload(self._bucket, self._key, self._content_type)
-        crc = encode_crc64nvme(checksums.crc64nvme(content))
+            self._upload = MultipartUpload.begin(self._bucket, self._key, self._content_type)
+        crc = self._digest.end_part()
         self._upload.send_part(number, content, crc64nvme=crc, give_up=self._give_up)
 
     def _send_last(self, content: memoryview) -> None:
@@ -199,9 +194,9 @@ class S3Writer:
             self._upload.complete(size=self._digest.size, crc64nvme=self._digest.crc64nvme)
             return
         self._digest.update(content)
-        self._bucket.send(
-            "put_object",
-            {"Key": self._bucket.full_key(self._key), "ContentType": self._content_type},
+        self._bucket.put(
+            self._key,
+            self._content_type,
             content,
             crc64nvme=self._digest.crc64nvme,
             give_up=self._give_up,

@@ -4,11 +4,14 @@ The comments here are the contract; ``tests/conformance/test_stores.py`` holds e
 Keys are ``/``-separated, made by us (see ``keys``), never derived from a client's text.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mediatheque.storage.sending import Sending, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,27 @@ class Store(Protocol):
     def writer(self, key: str, *, content_type: str, size_hint: int | None) -> ObjectWriter:
         """Start an object. ``size_hint`` is the expected size in bytes, not trusted."""
 
+    async def send_file(
+        self, source: "Source", key: str, *, content_type: str, sending: "Sending"
+    ) -> Stored:
+        """Make the bytes of ``source`` one durable object, replacing any other under its key.
+
+        Verified as by ``ObjectWriter.commit``: never is there a wrong object under the key. A
+        large file becomes a multipart upload where the store has them; what the store has of an
+        earlier one, named by ``sending.upload_id``, is not sent again. Passing troubles are
+        waited out, half a minute for each request.
+
+        Raises SourceChangedError, with nothing left behind, when the file changed while it was
+        read; SourceReadError when it cannot be read; StoppedError soon after ``sending.stop`` was
+        set; StorageFullError or UnavailableError. All but the first leave a multipart upload
+        behind, to be continued, or removed by ``abandon``. A cancelled call waits until nothing
+        reads the source any more, which setting ``stop`` first makes soon; there may be an object
+        then.
+        """
+
+    async def abandon(self, key: str, upload_id: str) -> None:
+        """Remove a multipart upload that will not be continued. One that is gone is fine."""
+
     def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes from ``start`` to before ``end``, in pieces of at most 1 MiB or so.
 
@@ -93,10 +117,14 @@ class Store(Protocol):
     def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """Yield every finished object whose key starts with ``prefix``, in bounded memory."""
 
-    async def sweep_unfinished(self, before: datetime) -> int:
+    async def sweep_unfinished(
+        self, before: datetime, *, in_use: Collection[str] = frozenset()
+    ) -> int:
         """Remove what writers last touched before ``before`` left behind; return how many.
 
-        Temporary files locally, incomplete multipart uploads under our prefix elsewhere.
+        Temporary files locally, incomplete multipart uploads under our prefix elsewhere, save
+        those whose upload id is ``in_use``: somebody means to continue them. Ids of uploads that
+        began after ``before`` need not be known.
         """
 
     def local_path(self, key: str) -> Path | None:

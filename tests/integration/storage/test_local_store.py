@@ -1,5 +1,6 @@
 """What only a folder does: order of fsync and rename, full disks, space kept free."""
 
+import asyncio
 import errno
 import os
 import resource
@@ -10,10 +11,15 @@ import pytest
 
 from mediatheque.domain.errors import MediathequeError, StorageFullError, UnavailableError
 from mediatheque.storage import durable as disk
+from mediatheque.storage.digest import Digest
 from mediatheque.storage.local import INCOMING, LocalStore
+from mediatheque.storage.pace import Pace, StoppedError
+from mediatheque.storage.sending import SourceChangedError
+from tests.support.sending import Recorder, send
 from tests.support.stores import get, keys, put
 
 MIB = 1 << 20
+GIB = 1 << 30
 
 
 @pytest.fixture
@@ -46,6 +52,24 @@ async def test_an_object_is_durable_before_it_is_visible_and_its_name_before_it_
     store = LocalStore(tmp_path, durable=True)
 
     await put(store, "originals/1/a", b"abc")
+
+    assert steps == [
+        "sync a temporary file",
+        "sync .",
+        "sync originals",
+        "rename a temporary file to originals/1/a",
+        "sync originals/1",
+    ]
+    await store.close()
+
+
+async def test_a_sent_file_is_durable_before_it_is_visible(
+    tmp_path: Path, steps: list[str]
+) -> None:
+    store = LocalStore(tmp_path, durable=True)
+    (tmp_path / "source").write_bytes(b"abc")
+
+    await send(store, tmp_path / "source", "originals/1/a")
 
     assert steps == [
         "sync a temporary file",
@@ -198,4 +222,131 @@ async def test_the_folder_of_an_object_goes_with_it(tmp_path: Path) -> None:
     await store.delete("originals/1/b")
 
     assert not (tmp_path / "originals/1").exists()
+    await store.close()
+
+
+def make_sparse(path: Path, size: int, data: dict[int, bytes]) -> Path:
+    """Make a file of ``size`` bytes that has data only where they are given, by offset."""
+    with path.open("wb") as file:
+        file.truncate(size)
+        for offset, content in data.items():
+            file.seek(offset)
+            file.write(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{}, {0: b"begin"}, {3 * GIB // 2: b"x" * (3 * MIB)}, {0: b"begin", 2 * GIB - 3: b"end"}],
+    ids=["nothing", "begin", "middle", "both ends"],
+)
+async def test_holes_stay_holes(tmp_path: Path, data: dict[int, bytes]) -> None:
+    store = LocalStore(tmp_path / "objects")
+    source = make_sparse(tmp_path / "source", 2 * GIB, data)
+    sending = Recorder()
+
+    stored = await send(store, source, sending=sending)
+
+    path = store.local_path("a/object")
+    assert path is not None
+    assert stored.size == sending.total == path.stat().st_size == 2 * GIB
+    assert path.stat().st_blocks * 512 <= source.stat().st_blocks * 512 + 2 * MIB
+    for offset, content in data.items():
+        assert await get(store, "a/object", offset, offset + len(content)) == content
+    await store.close()
+
+
+async def test_the_digest_of_a_file_with_holes_is_that_of_its_bytes(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "objects")
+    data = {3 * MIB + 1: b"one", 9 * MIB: b"two" * 5000, 20 * MIB - 5: b"three"}
+    source = make_sparse(tmp_path / "source", 20 * MIB, data)
+
+    stored = await send(store, source)
+
+    digest = Digest()
+    digest.update(source.read_bytes())
+    assert (stored.crc64nvme, stored.blake3) == (digest.crc64nvme, digest.blake3)
+    assert await get(store, "a/object") == source.read_bytes()
+    await store.close()
+
+
+async def test_of_blocks_that_the_copy_shares_the_copy_is_digested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def share(source: int, target: int) -> bool:
+        """Do what the file system of a test machine cannot; other bytes show who reads what."""
+        os.pwrite(target, os.pread(source, 100, 0).upper(), 0)
+        return True
+
+    monkeypatch.setattr(disk, "clone", share)
+    store = LocalStore(tmp_path / "objects")
+    source = tmp_path / "source"
+    source.write_bytes(b"shared")
+
+    stored = await send(store, source)
+
+    digest = Digest()
+    digest.update(b"SHARED")
+    assert (stored.crc64nvme, stored.blake3) == (digest.crc64nvme, digest.blake3)
+    assert await get(store, "a/object") == b"SHARED"
+
+    source.write_bytes(b"x" * 101)  # as if it had grown just before its blocks were shared
+    with pytest.raises(SourceChangedError):
+        await send(store, source, "a/other")
+    assert await keys(store) == {"a/object"}
+    await store.close()
+
+
+async def test_holes_pass_at_any_pace(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "objects")
+    source = make_sparse(tmp_path / "source", 100 * MIB, {0: b"begin"})
+
+    async with asyncio.timeout(10):
+        await send(store, source, sending=Recorder(pace=Pace(MIB)))
+
+    await store.close()
+
+
+async def test_only_what_a_sparse_file_occupies_must_fit(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "objects")
+    source = make_sparse(tmp_path / "source", 1 << 40, {0: b"begin"})
+    sending = Recorder()
+    sending.on_advance = lambda _: sending.stop.set()
+
+    with pytest.raises(StoppedError):
+        await send(store, source, sending=sending)
+
+    assert list((tmp_path / "objects" / INCOMING).iterdir()) == []
+    await store.close()
+
+
+async def test_space_is_kept_free_when_a_file_is_sent(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "objects", reserved_bytes=1 << 60)
+    (tmp_path / "source").write_bytes(b"abc")
+
+    with pytest.raises(StorageFullError, match="kept free"):
+        await send(store, tmp_path / "source")
+
+    assert [path for path in (tmp_path / "objects").rglob("*") if path.is_file()] == []
+    await store.close()
+
+
+async def test_a_sent_file_that_does_not_fit_is_told_so_and_leaves_nothing(
+    tmp_path: Path, small_files: None
+) -> None:
+    store = LocalStore(tmp_path / "objects")
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * (2 * MIB))
+    with source.open("ab") as file:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4 * MIB, limits[1]))
+        file.write(b"x" * MIB)
+        file.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    with pytest.raises(StorageFullError, match="Nothing was kept"):
+        await send(store, source)
+
+    assert await keys(store) == set()
+    assert list((tmp_path / "objects" / INCOMING).iterdir()) == []
     await store.close()

@@ -33,3 +33,19 @@ def test_it_does_not_matter_how_the_bytes_are_cut(pieces: list[bytes]) -> None:
         cut.update(memoryview(piece))
 
     assert (cut.size, cut.crc64nvme, cut.blake3) == (whole.size, whole.crc64nvme, whole.blake3)
+
+
+@given(st.lists(st.binary(max_size=2000)), st.binary(max_size=2000))
+def test_parts_have_checksums_of_their_own_and_make_up_the_whole(
+    parts: list[bytes], rest: bytes
+) -> None:
+    whole, cut = Digest(), Digest()
+    whole.update(b"".join(parts) + rest)
+    for part in parts:
+        alone = Digest()
+        alone.update(part)
+        cut.update(part)
+        assert cut.end_part() == alone.crc64nvme
+    cut.update(rest)
+
+    assert (cut.size, cut.crc64nvme, cut.blake3) == (whole.size, whole.crc64nvme, whole.blake3)
