@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,37 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.response import File
 
 from mediatheque import __version__
+from mediatheque.catalog.job_events import CHANNEL
+from mediatheque.catalog.notices import Notices
 from mediatheque.config import Settings, read_settings
 from mediatheque.domain.errors import NotFoundError
 from mediatheque.doors import health
+from mediatheque.doors.events import errors as events_errors
+from mediatheque.doors.events import routes as events
 from mediatheque.doors.files import errors as files_errors
 from mediatheque.doors.files import routes as files
 from mediatheque.doors.http.bodies import LOCAL_TURNS, REMOTE_TURNS, BodyReader
 from mediatheque.doors.http.observe import Observe
 from mediatheque.doors.http.origins import OriginGuard
 from mediatheque.doors.http.problems import Door, error_handler, find_door
+from mediatheque.doors.jobs import errors as jobs_errors
+from mediatheque.doors.jobs import routes as jobs
 from mediatheque.doors.medias import errors as medias_errors
 from mediatheque.doors.medias import routes as medias
-from mediatheque.runtime import Runtime, end_with_parent, open_runtime
+from mediatheque.doors.transfers import errors as transfers_errors
+from mediatheque.doors.transfers import routes as transfers
+from mediatheque.runtime import Runtime, database_url, end_with_parent, open_runtime
 from mediatheque.telemetry.logs import configure_logs
 from mediatheque.telemetry.metrics import record_request
 
-DOORS: tuple[Door, ...] = (medias_errors.DOOR, files_errors.DOOR, health.DOOR)
+DOORS: tuple[Door, ...] = (
+    jobs_errors.DOOR,  # before medias, whose prefix has theirs in it
+    medias_errors.DOOR,
+    events_errors.DOOR,
+    files_errors.DOOR,
+    transfers_errors.DOOR,
+    health.DOOR,
+)
 
 _DOCS_ASSETS = "/docs/assets"
 _DOCS_TYPES = {".js": "text/javascript", ".css": "text/css"}
@@ -64,7 +80,11 @@ def build_app(runtime: Runtime) -> Observe:
         route_handlers=[
             medias.router,
             medias.prefixed_router,
+            jobs.router,
+            jobs.prefixed_router,
+            events.router,
             files.router,
+            transfers.router,
             health.router,
             docs_asset,
         ],
@@ -93,8 +113,13 @@ def _record(method: str, path: str, status: int, seconds: float) -> None:
 @contextlib.asynccontextmanager
 async def _background(runtime: Runtime) -> AsyncIterator[None]:
     """Run what goes on beside requests, and close the runtime at the end."""
+    told = runtime.services.events
+    notices = Notices(database_url(runtime.settings))
+    await notices.subscribe(CHANNEL, told.hear, reconnected=told.catch_up)
+    _when_stopping(told.stop)
     tasks = [
         asyncio.create_task(end_with_parent()),
+        asyncio.create_task(notices.run()),
     ]
     try:
         yield
@@ -105,12 +130,24 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
         await runtime.close()
 
 
+def _when_stopping(tell: Callable[[], None]) -> None:
+    """Call ``tell`` as soon as this process is told to stop.
+
+    The server hears that as well, and then only waits for the answers that are under way: those
+    that never end by themselves must be told.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The loop learns of signals by other means, so that its own handlers are not replaced.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(tell))
+
+
 def _cors(settings: Settings) -> CORSConfig | None:
     if not settings.cors_origins:
         return None
     return CORSConfig(
         allow_origins=list(settings.cors_origins),
-        allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"],
+        allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["*"],
         expose_headers=["ETag", "Content-Range", "Content-Disposition", "X-Request-Id"],
         max_age=600,

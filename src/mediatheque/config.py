@@ -15,6 +15,9 @@ from msgspec import Meta, Struct
 
 PREFIX = "MEDIATHEQUE_"
 FILE_VARIABLE = "MEDIATHEQUE_CONFIG"
+SERVER_VARIABLE = "MEDIATHEQUE_SERVER"
+"""Which service the commands for users speak with; the service itself does not read it."""
+
 MASK = "********"
 
 
@@ -87,8 +90,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source_roots: Annotated[
         tuple[Path, ...],
         Meta(
-            description="Folders that transfers may read, separated by colons. No door of this "
-            "version reads them yet."
+            description="Folders that transfers may read, with everything below them, separated "
+            "by colons. Default: none, no transfer can be started."
         ),
     ] = ()
     uploads_root: Annotated[
@@ -121,7 +124,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 256 << 20
     # Not Bytes: a type may set its least value only once.
     max_upload_size: Annotated[
-        int, Meta(ge=1, description="Largest upload.", extra={"unit": "bytes"})
+        int,
+        Meta(
+            ge=1,
+            description="Largest upload, and largest file of a transfer.",
+            extra={"unit": "bytes"},
+        ),
     ] = 1 << 40
     upload_expiry: Annotated[
         Seconds,
@@ -172,6 +180,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             extra={"unit": "seconds"},
         ),
     ] = 10
+    segment_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Bytes that one call of `/transfer_media_segment` moves, about.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 64 << 20
+    segment_seconds: Annotated[
+        Seconds,
+        Meta(description="Seconds after which one call of `/transfer_media_segment` answers."),
+    ] = 10
+    deduplicate: Annotated[
+        bool,
+        Meta(
+            description="Transfers do not send bytes again that the store has already as a media "
+            "of the same owner: every file is hashed first, and medias share an object."
+        ),
+    ] = False
     transfers_per_worker: Annotated[
         int, Meta(ge=1, le=100, description="Transfers that one job worker runs at once.")
     ] = 2
@@ -240,7 +267,8 @@ def read_settings(environment: Mapping[str, str], file: Path | None = None) -> S
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Return the variables that look like settings and are none; a typing error, most likely."""
-    known = {environment_variable(name) for name in Settings.__struct_fields__} | {FILE_VARIABLE}
+    known = {environment_variable(name) for name in Settings.__struct_fields__}
+    known |= {FILE_VARIABLE, SERVER_VARIABLE}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 

@@ -12,16 +12,21 @@ from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.config import Settings
 from mediatheque.services import Services
 from mediatheque.services.admin import AdminService
+from mediatheque.services.events import EventService
 from mediatheque.services.files import FileLimits, FileService
 from mediatheque.services.identity import IdentityService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
 from mediatheque.services.tags import TagService
+from mediatheque.services.transfer_runs import TransferLimits, TransferRunner
+from mediatheque.services.transfers import TransferService
 from mediatheque.services.uploads import UploadService
+from mediatheque.services.workers import WorkerService
 from mediatheque.storage import keys
 from mediatheque.storage.opening import open_store
 from mediatheque.storage.signing import Signer
+from mediatheque.storage.sources import SourceRoots
 from mediatheque.storage.stores import Store
 
 _PART_MEMORY = 96 << 20
@@ -101,12 +106,21 @@ def open_runtime(settings: Settings) -> Runtime:
         upload_url_expiry=settings.upload_url_expiry,
         download_url_expiry=settings.download_url_expiry,
     )
+    transfer_limits = TransferLimits(
+        max_size=settings.max_upload_size,
+        segment_bytes=settings.segment_bytes,
+        segment_seconds=settings.segment_seconds,
+        deduplicate=settings.deduplicate,
+    )
+    roots = SourceRoots(settings.source_roots)
+    workers = WorkerService(database)
     return Runtime(
         settings=settings,
         database=database,
         store=store,
         services=Services(
-            admin=AdminService(database, store, reserved_bytes=settings.reserved_space),
+            admin=AdminService(database, store, workers, reserved_bytes=settings.reserved_space),
+            events=EventService(database),
             files=FileService(database, store, uploads, Signer(secret.encode()), limits),
             janitor=Janitor(
                 database,
@@ -118,6 +132,9 @@ def open_runtime(settings: Settings) -> Runtime:
             jobs=JobService(database),
             medias=MediaService(database, store, uploads),
             tags=TagService(database),
+            transfer_runs=TransferRunner(database, store, roots, transfer_limits),
+            transfers=TransferService(database, store, roots),
+            workers=workers,
         ),
     )
 

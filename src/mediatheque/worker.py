@@ -17,10 +17,10 @@ from mediatheque.domain.jobs import EventKind
 from mediatheque.engine.driver import QueueDriver
 from mediatheque.engine.worker import Handled, QueueLimits, QueueWorker, Schedule
 from mediatheque.runtime import Runtime, database_url, open_runtime
-from mediatheque.services import Services
+from mediatheque.services import Services, transfers
 from mediatheque.services.job_runs import JobRunner, Workflow
 from mediatheque.telemetry.logs import get_logger
-from mediatheque.workflows import janitor
+from mediatheque.workflows import janitor, transfer
 
 log = get_logger(__name__)
 
@@ -55,16 +55,19 @@ async def run_worker(settings: Settings) -> None:
 
 def workflows_of(services: Services) -> dict[str, Workflow]:
     """Return what every class of jobs does."""
-    return {janitor.JOB_CLASS: partial(janitor.run, services=services)}
+    return {
+        janitor.JOB_CLASS: partial(janitor.run, services=services),
+        transfers.JOB_CLASS: partial(transfer.run, services=services),
+    }
 
 
 def queues_of(settings: Settings) -> dict[str, QueueLimits]:
     """Return every queue and how many of its jobs run at once."""
     return {
         janitor.QUEUE: QueueLimits(per_process=1, everywhere=1),
-        "transfers": QueueLimits(settings.transfers_per_worker, settings.transfers_at_once),
+        transfers.QUEUE: QueueLimits(settings.transfers_per_worker, settings.transfers_at_once),
         # Requests wait for these, so they never stand behind transfers that take hours.
-        "segments": QueueLimits(per_process=8),
+        transfers.SEGMENT_QUEUE: QueueLimits(per_process=8),
     }
 
 
@@ -84,6 +87,7 @@ async def run_jobs(
     async def handle(job_id: UUID, queue_id: int) -> Handled:
         return Handled.DONE if await runner.run(job_id, queue_id) else Handled.LATER
 
+    alive = asyncio.create_task(runtime.services.workers.attend(runner.name))
     worker = QueueWorker(
         driver, queues, handle, schedules, lease=settings.job_lease, poll=_POLL_SECONDS
     )
@@ -104,7 +108,9 @@ async def run_jobs(
     try:
         await worker.run()
     finally:
-        listening.cancel()
+        for task in (listening, alive):
+            task.cancel()
+        await asyncio.gather(listening, alive, return_exceptions=True)
         await driver.close()
     log.info("worker stopped")
 

@@ -16,10 +16,22 @@ ADDRESSES = [
     ("GET", "/medias?page[size]=1", 200),
     ("GET", "/medias/info/none", 404),
     ("GET", "/medias?page[size]=0", 422),
+    ("GET", "/jobs?page[size]=1", 200),
+    ("GET", "/jobs/none", 404),
+    ("DELETE", "/jobs/none", 204),
+    ("POST", "/jobs/signal", 422),
+    ("GET", "/events?job=none", 404),
     ("GET", "/api/file", 200),
     ("DELETE", "/api/file/none", 404),
     ("POST", "/api/file/upload", 400),
     ("PUT", "/api/file/01a1fc87-9655-79af-939f-09e2b6784b59/content", 403),
+    ("POST", "/transfer_media", 400),
+    ("POST", "/transfer_media_segment", 400),
+    ("GET", "/status/none", 404),
+    ("GET", "/status", 400),
+    ("GET", "/transfers", 200),
+    ("POST", "/transfers/none/cancel", 404),
+    ("PATCH", "/transfers/none", 400),
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("GET", "/metrics", 200),
@@ -31,12 +43,20 @@ ADDRESSES = [
 ]
 ORIGIN_GUARD_METHODS = [
     ("POST", "/medias/files/x"),
+    ("DELETE", "/jobs/x"),
+    ("POST", "/jobs/x/signal"),
+    ("POST", "/jobs/signal"),
     ("POST", "/api/file/upload"),
     ("POST", "/api/file/confirmUpload"),
     ("DELETE", "/api/file/x"),
     ("POST", "/api/file/x/tags"),
     ("DELETE", "/api/file/x/tags"),
     ("PUT", "/api/file/x/content"),
+    ("POST", "/transfer_media"),
+    ("POST", "/transfer_media_segment"),
+    ("POST", "/transfers"),
+    ("POST", "/transfers/x/cancel"),
+    ("PATCH", "/transfers/x"),
 ]
 
 
@@ -56,7 +76,9 @@ def test_every_answer_has_a_request_id(
     assert re.fullmatch(r"[0-9a-f]{32}", strange.headers["x-request-id"])
 
 
-@pytest.mark.parametrize("path", ["/api/file", "/medias", "/health", "/ready", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/api/file", "/medias", "/jobs", "/transfers", "/health", "/ready", "/openapi.json"]
+)
 def test_a_trailing_slash_is_no_other_address(local_service: Service, path: str) -> None:
     plain, slashed = local_service.http.get(path), local_service.http.get(path + "/")
     assert (plain.status_code, slashed.status_code) == (200, 200)
@@ -70,6 +92,8 @@ def test_a_trailing_slash_is_no_other_address(local_service: Service, path: str)
         ("/api/file/confirmUpload/", 400),
         ("/api/file/x/tags/", 400),
         ("/medias/files/x/", 422),
+        ("/jobs/x/signal/", 422),
+        ("/jobs/signal/", 422),
         ("/medias/files/x/y/", 422),
         ("/api/v1/media/medias/files/x/", 422),
     ],
@@ -96,7 +120,7 @@ def test_pages_of_other_origins_change_nothing(
 ) -> None:
     answer = local_service.http.request(method, path, headers={"Origin": origin})
     assert answer.status_code == 403
-    if path.startswith("/medias"):
+    if path.startswith(("/medias", "/jobs")):
         check_problem(answer, 403, pointer=None, says="MEDIATHEQUE_CORS_ORIGINS")
     else:
         assert "MEDIATHEQUE_CORS_ORIGINS" in answer.json()["error"]
@@ -180,7 +204,7 @@ def test_ready_names_every_part(service: Service) -> None:
     free = body["free_bytes"]
     assert body == {
         "status": "ready",
-        "checks": {"database": "ok", "store": "ok", "disk": "ok"},
+        "checks": {"database": "ok", "jobs": "ok", "store": "ok", "disk": "ok"},
         "free_bytes": free,
     }
     local = service.settings.get("MEDIATHEQUE_STORAGE_URL") is None
@@ -213,11 +237,24 @@ def test_the_description_is_valid_openapi_and_names_every_address(local_service:
         "/medias/files/{name}": {"get", "head", "post"},
         "/medias/files/{name}/{key}": {"get", "head", "post"},
         "/api/v1/media/medias": {"get"},
+        "/jobs": {"get"},
+        "/jobs/{job_id}": {"get", "delete"},
+        "/jobs/{job_id}/signal": {"post"},
+        "/jobs/signal": {"post"},
+        "/api/v1/media/jobs": {"get"},
+        "/events": {"get"},
         "/api/file": {"get"},
         "/api/file/upload": {"post"},
         "/api/file/confirmUpload": {"post"},
         "/api/file/{file_id}": {"delete"},
         "/api/file/{file_id}/tags": {"post", "delete"},
+        "/transfer_media": {"post"},
+        "/transfer_media_segment": {"post"},
+        "/status": {"get"},
+        "/status/{cursor}": {"get"},
+        "/transfers": {"get", "post"},
+        "/transfers/{transfer_id}": {"get", "patch"},
+        "/transfers/{transfer_id}/retry": {"post"},
         "/health": {"get"},
         "/ready": {"get"},
         "/metrics": {"get"},
@@ -225,6 +262,11 @@ def test_the_description_is_valid_openapi_and_names_every_address(local_service:
         assert methods <= paths[path].keys(), path
     parameters = {p["name"] for p in paths["/medias"]["get"]["parameters"]}
     assert {"page[size]", "page[after]", "sort", "count", "filter[size__gte]"} <= parameters
+    parameters = {p["name"] for p in paths["/jobs/signal"]["post"]["parameters"]}
+    assert {"filter[status]", "filter[status__in]", "filter[priority__lte]"} <= parameters
+    events = paths["/events"]["get"]
+    assert {p["name"] for p in events["parameters"]} == {"job", "after", "Last-Event-ID"}
+    assert events["responses"]["200"]["content"].keys() == {"text/event-stream"}
 
 
 def test_the_pages_of_the_description_need_no_other_host(local_service: Service) -> None:

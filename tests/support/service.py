@@ -125,16 +125,34 @@ def s3_settings(store: SeaweedFS, prefix: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def local_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def source_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that transfers of the shared services may read: make folders of your own in it."""
+    return tmp_path_factory.mktemp("sources")
+
+
+def _transfer_settings(source_root: Path) -> dict[str, str]:
+    return {
+        "MEDIATHEQUE_SOURCE_ROOTS": str(source_root),
+        "MEDIATHEQUE_SEGMENT_BYTES": "1000000",
+        "MEDIATHEQUE_SEGMENT_SECONDS": "2",
+    }
+
+
+@pytest.fixture(scope="session")
+def local_service(tmp_path_factory: pytest.TempPathFactory, source_root: Path) -> Iterator[Service]:
     """A service on its embedded defaults, shared by all tests: use names of your own."""
-    with running(tmp_path_factory.mktemp("local") / "data") as started:
+    settings = _transfer_settings(source_root)
+    with running(tmp_path_factory.mktemp("local") / "data", settings) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def s3_service(tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFS) -> Iterator[Service]:
+def s3_service(
+    tmp_path_factory: pytest.TempPathFactory, seaweedfs: SeaweedFS, source_root: Path
+) -> Iterator[Service]:
     """A service that keeps its bytes in SeaweedFS, shared by all tests."""
-    with running(tmp_path_factory.mktemp("s3") / "data", s3_settings(seaweedfs, "e2e")) as started:
+    settings = s3_settings(seaweedfs, "e2e") | _transfer_settings(source_root)
+    with running(tmp_path_factory.mktemp("s3") / "data", settings) as started:
         yield started
 
 

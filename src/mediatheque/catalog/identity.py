@@ -9,6 +9,12 @@ from mediatheque.catalog.database import Transaction
 from mediatheque.catalog.tables import identity
 
 
+async def find(transaction: Transaction) -> UUID | None:
+    """Return the identity of this catalog, None before it has one."""
+    found: UUID | None = await transaction.scalar(select(identity.c.id))
+    return found
+
+
 async def ensure(transaction: Transaction, fresh: UUID) -> UUID:
     """Return the identity of this catalog; ``fresh`` becomes it when there is none yet."""
     await transaction.execute(

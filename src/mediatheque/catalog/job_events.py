@@ -5,89 +5,146 @@ the history. Its text is JSON and stays well below the 8000 bytes that PostgreSQ
 """
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, func, insert, select, true
 
 from mediatheque.catalog.database import Transaction
 from mediatheque.catalog.tables import job_events, jobs
-from mediatheque.domain.jobs import EventKind, Job, JobEvent
+from mediatheque.domain.jobs import EventKind, Job, JobEvent, JobGlimpse, JobStatus
 
 CHANNEL = "mediatheque_jobs"
+
+_PROGRESS: Final = "progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What was told of a job, and whose it is."""
+
+    owner: str
+    news: JobEvent | JobGlimpse
 
 
 async def add(
     transaction: Transaction, job: Job, kind: EventKind, actor: str, **detail: Any
 ) -> None:
-    """Append to the history of ``job``, as it stands now, and tell those who listen.
+    """Append to the history of ``job``, as it stands now.
 
-    The transaction has changed or locked the job's row: so the events of one job are numbered in
-    the order in which they become visible.
+    It is numbered, and those who listen are told, when the transaction is committed.
     """
-    query = (
-        insert(job_events)
-        .values(job_id=job.id, kind=kind, actor=actor, detail=detail)
-        .returning(job_events.c.id, job_events.c.at)
+    query = insert(job_events).values(
+        job_id=job.id,
+        owner=job.created_by,
+        kind=kind,
+        actor=actor,
+        detail=detail,
+        status=job.status,
+        progress=job.progress,
     )
-    row = (await transaction.execute(query)).one()
-    await _notify(
-        transaction,
-        job,
-        {"id": row.id, "kind": kind, "at": row.at.isoformat(), "actor": actor, "detail": detail},
-    )
+    await transaction.execute(query)
 
 
 async def tell_progress(transaction: Transaction, job: Job) -> None:
     """Tell those who listen how far ``job`` is. It leaves no trace in the history."""
-    await _notify(transaction, job, {"kind": "progress", "at": job.updated_at.isoformat()})
-
-
-async def after(
-    transaction: Transaction,
-    last_id: int,
-    *,
-    job_ids: Sequence[UUID] | None,
-    owner: str | None,
-    limit: int,
-) -> list[JobEvent]:
-    """Return the next events after ``last_id``, of some jobs or (None) of all."""
-    query = (
-        select(job_events)
-        .join(jobs, jobs.c.id == job_events.c.job_id)
-        .where(
-            job_events.c.id > last_id,
-            true() if job_ids is None else job_events.c.job_id.in_(job_ids),
-            true() if owner is None else jobs.c.created_by == owner,
-        )
-        .order_by(job_events.c.id)
-        .limit(limit)
-    )
-    return [_event(row) for row in await transaction.execute(query)]
-
-
-async def last_id(transaction: Transaction) -> int:
-    """Return the number of the newest event, 0 when there is none."""
-    return int(await transaction.scalar(select(func.max(job_events.c.id))) or 0)
-
-
-async def _notify(transaction: Transaction, job: Job, notice: dict[str, Any]) -> None:
-    notice |= {
+    notice = {
+        "kind": _PROGRESS,
         "job": str(job.id),
         "owner": job.created_by,
+        "at": job.updated_at.isoformat(),
         "status": job.status,
         "progress": job.progress,
     }
     await transaction.execute(select(func.pg_notify(CHANNEL, json.dumps(notice))))
 
 
+def read_notice(text: str) -> Notice:
+    """Return what a notice on the channel says."""
+    values = json.loads(text)
+    standing: dict[str, Any] = {
+        "job_id": UUID(values["job"]),
+        "at": datetime.fromisoformat(values["at"]),
+        "status": JobStatus(values["status"]),
+        "progress": float(values["progress"]),
+    }
+    if values["kind"] == _PROGRESS:
+        return Notice(values["owner"], JobGlimpse(kind=_PROGRESS, **standing))
+    event = JobEvent(
+        id=values["id"],
+        kind=EventKind(values["kind"]),
+        actor=values["actor"],
+        detail=values["detail"],
+        **standing,
+    )
+    return Notice(values["owner"], event)
+
+
+async def after(
+    transaction: Transaction,
+    last_id: int,
+    *,
+    job_ids: Collection[UUID] | None,
+    owner: str | None,
+    limit: int,
+) -> list[JobEvent]:
+    """Return the next events after ``last_id``, of some jobs or (None) of all."""
+    query = (
+        select(job_events)
+        .where(
+            job_events.c.number > last_id,
+            true() if job_ids is None else job_events.c.job_id.in_(job_ids),
+            true() if owner is None else job_events.c.owner == owner,
+        )
+        .order_by(job_events.c.number)
+        .limit(limit)
+    )
+    return [_event(row) for row in await transaction.execute(query)]
+
+
+async def standing(
+    transaction: Transaction, job_ids: Collection[UUID], *, owner: str | None
+) -> tuple[int, list[JobGlimpse]]:
+    """Return the number of the newest event, 0 without any, and how these jobs stand after it.
+
+    Jobs that are not there, or that ``owner`` may not see, are left out.
+    """
+    newest = select(func.coalesce(func.max(job_events.c.number), 0))
+    if not job_ids:
+        return int(await transaction.scalar(newest) or 0), []
+    # One statement sees both at the same moment.
+    query = select(
+        newest.scalar_subquery().label("newest"),
+        jobs.c.id,
+        jobs.c.updated_at,
+        jobs.c.status,
+        jobs.c.progress,
+    ).where(jobs.c.id.in_(job_ids), true() if owner is None else jobs.c.created_by == owner)
+    rows = list(await transaction.execute(query))
+    glimpses = [
+        JobGlimpse(
+            kind="state",
+            job_id=row.id,
+            at=row.updated_at,
+            status=JobStatus(row.status),
+            progress=row.progress,
+        )
+        for row in rows
+    ]
+    return rows[0].newest if rows else 0, glimpses
+
+
 def _event(row: Row[Any]) -> JobEvent:
     return JobEvent(
-        id=row.id,
+        id=row.number,
         job_id=row.job_id,
         at=row.at,
         kind=EventKind(row.kind),
         actor=row.actor,
         detail=row.detail,
+        status=JobStatus(row.status),
+        progress=row.progress,
     )

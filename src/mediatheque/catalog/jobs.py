@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from mediatheque.catalog import listing as pages
 from mediatheque.catalog.database import Transaction
@@ -54,6 +55,15 @@ async def change(transaction: Transaction, job_id: UUID, **values: Any) -> Job:
     return _job(changed.one())
 
 
+async def revive(transaction: Transaction, job_id: UUID, **values: Any) -> Job | None:
+    """Make an ended job that the transaction has locked pending; None when its key is taken."""
+    try:
+        async with transaction.begin_nested():
+            return await change(transaction, job_id, status=JobStatus.PENDING, **values)
+    except IntegrityError:
+        return None
+
+
 async def save(
     transaction: Transaction,
     job_id: UUID,
@@ -90,6 +100,20 @@ async def page(transaction: Transaction, listing: Listing, *, owner: str | None)
     """Return one page of jobs."""
     rows = await transaction.execute(pages.page(jobs, listing, _owned(owner)))
     return [_job(row) for row in rows]
+
+
+async def lock_page(
+    transaction: Transaction,
+    filters: tuple[Filter, ...],
+    *,
+    after: UUID | None,
+    limit: int,
+    owner: str | None,
+) -> list[Job]:
+    """Return the next jobs by id that pass the filters, and keep others from changing them."""
+    listing = Listing(filters=filters, limit=limit, after=(after,) if after else None)
+    query = pages.page(jobs, listing, _owned(owner)).with_for_update()
+    return [_job(row) for row in await transaction.execute(query)]
 
 
 async def count(transaction: Transaction, filters: tuple[Filter, ...], *, owner: str | None) -> int:

@@ -57,14 +57,19 @@ class Notices:
 
     async def _listen(self) -> None:
         connection = await asyncpg.connect(**self._arguments)
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
         try:
-            for channel in self._hear:
-                await connection.add_listener(channel, self._dispatch)
+            # Set first: whoever subscribes meanwhile listens by itself, at worst for nothing.
             self._connection = connection
+            for channel in list(self._hear):
+                await connection.add_listener(channel, self._dispatch)
             for reconnected in self._reconnected:
                 reconnected()
             while True:
-                await asyncio.sleep(_PROBE_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), _PROBE_SECONDS)
+                # Fails at once on a connection that is known to be lost.
                 await connection.execute("SELECT 1", timeout=_PROBE_SECONDS)
         finally:
             self._connection = None

@@ -54,14 +54,40 @@ async def migrate(url: str, install: Callable[[Any], Awaitable[None]] | None = N
         await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
-    config = alembic_config()
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+async def missing_migrations(url: str) -> int:
+    """Return how many migrations ``migrate`` would apply. Changes nothing.
+
+    Raises UnavailableError as ``migrate`` does.
+    """
+    engine = create_async_engine(driver_url(url), poolclass=NullPool)
+    try:
+        async with engine.connect() as connection:
+            return len(await connection.run_sync(_missing))
+    except (DBAPIError, OSError) as error:
+        raise UnavailableError("The database does not answer.") from error
+    finally:
+        await engine.dispose()
+
+
+def _missing(connection: Connection) -> list[str]:
+    """Return the migrations that this database lacks, newest first."""
+    scripts = ScriptDirectory.from_config(alembic_config())
     current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in known:
+    missing: list[str] = []
+    for script in scripts.walk_revisions():
+        if script.revision == current:
+            return missing
+        missing.append(script.revision)
+    if current is not None:
         raise UnavailableError(
             f"The database has schema {current}, which is newer than this version of Mediatheque "
             "knows. Install the version that made it, or a newer one."
         )
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return missing
+
+
+def _upgrade(connection: Connection) -> None:
+    if _missing(connection):
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

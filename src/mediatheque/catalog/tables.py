@@ -11,10 +11,12 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -104,16 +106,85 @@ jobs = Table(
     *_times(),
 )
 
+# ``number`` is given, and told to those who listen, by a trigger at the end of the transaction: so
+# events are numbered in the order in which they become visible.
 job_events = Table(
     "job_events",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
+    Column("number", BigInteger),
     Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("owner", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("kind", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("detail", JSONB, nullable=False),
-    Index("job_events_job_id", "job_id", "id"),
+    Column("status", Text, nullable=False),
+    Column("progress", Double, nullable=False),
+    Index("job_events_number", "number", unique=True),
+    Index("job_events_job_id", "job_id", "number"),
+)
+
+# The job of the same id holds everything that transfers share with other jobs. The counts change
+# together with the rows of the files.
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("sources", JSONB, nullable=False),
+    Column("request_digest", Text, nullable=False),
+    Column("segmented", Boolean, nullable=False),
+    Column("segments", Integer, nullable=False, server_default=text("0")),
+    Column("scanned", Boolean, nullable=False, server_default=text("false")),
+    Column("retake", Boolean, nullable=False, server_default=text("false")),
+    Column("bandwidth", BigInteger),
+    Column("files_total", BigInteger, nullable=False, server_default=text("0")),
+    Column("files_complete", BigInteger, nullable=False, server_default=text("0")),
+    Column("files_failed", BigInteger, nullable=False, server_default=text("0")),
+    Column("files_skipped", BigInteger, nullable=False, server_default=text("0")),
+    Column("bytes_total", BigInteger, nullable=False, server_default=text("0")),
+    Column("bytes_complete", BigInteger, nullable=False, server_default=text("0")),
+)
+
+transfer_files = Table(
+    "transfer_files",
+    metadata,
+    Column("transfer_id", Uuid, ForeignKey("transfers.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sent", BigInteger, nullable=False, server_default=text("0")),
+    Column("state", Text, nullable=False),
+    Column("error", Text),
+    Column("media_id", Uuid),
+    Column("upload_id", Text),
+    Column("crc64nvme", Text),
+    Column("blake3", Text),
+    Index("transfer_files_state", "transfer_id", "state", "position"),
+)
+# By its digest: a path can be longer than what an index holds.
+Index(
+    "transfer_files_path",
+    transfer_files.c.transfer_id,
+    func.sha256(transfer_files.c.path),
+    unique=True,
+)
+# Whose object is not a media's yet: what the janitor must leave alone.
+Index(
+    "transfer_files_unfinished",
+    transfer_files.c.media_id,
+    postgresql_where=text("media_id IS NOT NULL AND state <> 'complete'"),
+)
+
+# Who runs jobs, and when each last gave a sign of life.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
 )
 
 # Of jobs with one key at most one is live; the others are history. Constants, not parameters: an
@@ -159,3 +230,11 @@ for _name in (
 # Originals, newest first: what door 4 lists and counts.
 Index("medias_originals", medias.c.created_at, medias.c.id, postgresql_where=text("key = ''"))
 Index("medias_tags", medias.c.tags, postgresql_using="gin")
+# The same bytes again, and every media of one object: an object goes with the last of them.
+Index(
+    "medias_blake3",
+    medias.c.blake3,
+    medias.c.size,
+    postgresql_where=text("blake3 IS NOT NULL"),
+)
+Index("medias_object_key", medias.c.object_key)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from mediatheque.domain.errors import MediathequeError
@@ -124,7 +124,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
-    """One line of a job's history: what happened when, and who caused it."""
+    """One line of a job's history: what happened when, who caused it, how the job stood then.
+
+    ``id`` counts the events of all jobs in the order in which they became visible.
+    """
 
     id: int
     job_id: UUID
@@ -132,6 +135,19 @@ class JobEvent:
     kind: EventKind
     actor: str
     detail: dict[str, Any]
+    status: JobStatus
+    progress: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobGlimpse:
+    """Where a job stands, told in passing: no part of its history."""
+
+    kind: Literal["state", "progress"]
+    job_id: UUID
+    at: datetime
+    status: JobStatus
+    progress: float
 
 
 def retry_delay(retry_count: int) -> int | None:
@@ -140,7 +156,11 @@ def retry_delay(retry_count: int) -> int | None:
 
 
 def error_sentence(error: BaseException) -> str:
-    """Return why a job failed, for people; what was not meant for them stays in the log."""
+    """Return why a job failed, for people; what was not meant for them stays in the log.
+
+    It may name a file whose name is no text: what cannot be written down is escaped.
+    """
     if isinstance(error, MediathequeError):
-        return error.detail[:MAX_ERROR_LENGTH]
+        detail = error.detail.encode(errors="backslashreplace").decode().replace("\0", r"\x00")
+        return detail[:MAX_ERROR_LENGTH]
     return f"An unexpected {type(error).__name__}; the log of the worker tells more."

@@ -70,22 +70,27 @@ class Order:
 class Listing:
     """One page of a list. ``order`` always ends with ``id``, so that it is total.
 
-    ``after`` holds the values of ``order``'s fields in the last row of the page before.
+    ``after`` holds the values of ``order``'s fields in the last row of the page before. Null comes
+    after every value, or before it where the order descends.
     """
 
     filters: tuple[Filter, ...] = ()
     order: tuple[Order, ...] = (Order("id"),)
     limit: int = MAX_PAGE_SIZE
     offset: int = 0
-    after: tuple[Value, ...] | None = None
+    after: tuple[Value | None, ...] | None = None
 
 
 def total_order(order: tuple[Order, ...]) -> tuple[Order, ...]:
-    """Return ``order`` ended with ``id`` and without repeated fields, so that it is stable."""
+    """Return ``order`` ended with ``id`` and without repeated fields, so that it is stable.
+
+    The ``id`` goes in the direction of the field before it: descending is ascending read from the
+    end, and one index serves both.
+    """
     seen: dict[str, Order] = {}
     for item in order:
         seen.setdefault(item.field, item)
-    seen.setdefault("id", Order("id"))
+    seen.setdefault("id", Order("id", descending=bool(order) and order[-1].descending))
     fields = list(seen)
     return tuple(seen[name] for name in fields[: fields.index("id") + 1])
 
@@ -149,17 +154,22 @@ def _parse_time(text: str, field: str) -> datetime:
         ) from None
 
 
-def encode_cursor(order: tuple[Order, ...], values: tuple[Value, ...]) -> str:
+def encode_cursor(order: tuple[Order, ...], values: tuple[Value | None, ...]) -> str:
     """Return an opaque text that says where a page in this order ended."""
-    plain = [v.isoformat() if isinstance(v, datetime) else str(v) for v in values]
+    plain = [_plain(value) for value in values]
     raw = json.dumps([_signature(order), plain], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(raw.encode()).rstrip(b"=").decode()
 
 
 def decode_cursor(
-    cursor: str, order: tuple[Order, ...], fields: Mapping[str, FieldType], *, field: str
-) -> tuple[Value, ...]:
-    """Return the values that ``encode_cursor`` put into ``cursor``.
+    cursor: str,
+    order: tuple[Order, ...],
+    fields: Mapping[str, FieldType],
+    *,
+    nullable: frozenset[str],
+    field: str,
+) -> tuple[Value | None, ...]:
+    """Return the values that ``encode_cursor`` put into ``cursor``; null where it may be.
 
     Raises InvalidError when it is no cursor, or one that was made for another order.
     """
@@ -173,20 +183,26 @@ def decode_cursor(
         if signature != _signature(order) or len(plain) != len(order):
             raise refused
         values = tuple(
-            parse_value(str(text), fields[item.field], field=field)
+            None if text is None else parse_value(str(text), fields[item.field], field=field)
             for item, text in zip(order, plain, strict=True)
         )
     except (binascii.Error, UnicodeDecodeError, ValueError, TypeError, RecursionError):
         raise refused from None
-    found = tuple(value for value in values if value is not None)
-    if len(found) != len(order):
-        raise refused
-    return found
+    for item, value in zip(order, values, strict=True):
+        if value is None and item.field not in nullable:
+            raise refused
+    return values
 
 
 def one_more(listing: Listing) -> Listing:
     """Return the same page with one row more, whose presence tells that a next page exists."""
     return replace(listing, limit=listing.limit + 1)
+
+
+def _plain(value: Value | None) -> str | None:
+    if value is None:
+        return None
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _signature(order: tuple[Order, ...]) -> str:

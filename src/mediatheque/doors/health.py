@@ -32,7 +32,7 @@ async def health() -> Response[bytes]:
 
 @get("/ready", summary="Can requests be served?")
 async def ready(services: GivenServices) -> Response[Ready]:
-    """Check the database, the store and the disk; 503 when one is not well."""
+    """Check the database, the job workers, the store and the disk; 503 when one is not well."""
     found = await services.admin.readiness()
     answer = Ready("ready" if found.ready else "unavailable", found.parts, found.free_bytes)
     return Response(answer, status_code=200 if found.ready else 503)

@@ -21,8 +21,14 @@ Subscribe = Callable[[str, Callable[[str], None]], Awaitable[None]]
 
 _CONNECTIONS = 4
 _RETRY_SECONDS = 0.5
-# SQLSTATE classes: connection, resources, shutdown or restart of the server.
-_PASSING = ("08", "53", "57P")
+# Whoever is cut off without a word hears of it from nobody: not from the network for a quarter of
+# an hour, and not from the queue, whose own statements take milliseconds.
+_STATEMENT_SECONDS = 60.0
+_CHANGED = "table_changed_event"
+_REST_SECONDS = 0.02
+# SQLSTATE classes of what somebody mends while workers wait: connection, read-only server (a
+# standby that takes over), credentials, missing database, deadlock, resources, restart, disk.
+_PASSING = ("08", "25", "28", "3D", "40", "53", "57P", "58")
 
 
 class QueueDriver(Driver):
@@ -49,8 +55,8 @@ class QueueDriver(Driver):
         await self.execute("SELECT pg_notify($1, $2)", channel, payload)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Hand every notice on a channel to ``callback``."""
-        await self._subscribe(channel, callback)
+        """Hand the notices on a channel to ``callback``; see ``Merged``."""
+        await self._subscribe(channel, Merged(callback))
 
     @property
     def shutdown(self) -> asyncio.Event:
@@ -82,14 +88,49 @@ class QueueDriver(Driver):
                 if not _is_passing(error) or self._stopping.is_set():
                     raise
                 log.warning("the queue waits for the database", reason=type(error).__name__)
+                if self._pool is not None:
+                    await self._pool.expire_connections()  # the next one may reach another server
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _connected(self) -> asyncpg.Pool:
         if self._pool is None:
             self._pool = await asyncpg.create_pool(
-                min_size=0, max_size=_CONNECTIONS, **self._arguments
+                min_size=0,
+                max_size=_CONNECTIONS,
+                command_timeout=_STATEMENT_SECONDS,
+                **self._arguments,
             )
         return self._pool
+
+
+class Merged:
+    """Passes notices on, but those that only say that the queue changed one at a time.
+
+    Every change of every entry is told to every process. The library keeps each notice until it
+    has looked once for it: under load it would keep ever more, and look for minutes afterwards.
+    """
+
+    def __init__(self, callback: NotifyCallback) -> None:
+        self._callback = callback
+        self._resting = False
+        self._held_back: str | None = None
+
+    def __call__(self, payload: str) -> None:
+        """Take a notice."""
+        if _CHANGED not in payload:
+            self._callback(payload)
+        elif self._resting:
+            self._held_back = payload
+        else:
+            self._resting = True
+            asyncio.get_running_loop().call_later(_REST_SECONDS, self._rested)
+            self._callback(payload)
+
+    def _rested(self) -> None:
+        self._resting = False
+        payload, self._held_back = self._held_back, None
+        if payload is not None:
+            self(payload)
 
 
 def _is_passing(error: Exception) -> bool:

@@ -9,13 +9,25 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence import qb
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain import models
-from pgqueuer.domain.settings import DBSettings
-from pgqueuer.domain.types import JOB_STATUS, Channel, QueueManagerId
+from pgqueuer.domain.settings import DBSettings, Durability
+from pgqueuer.domain.types import JOB_STATUS, Channel
 from pgqueuer.ports.driver import Driver
 
-# Everything is said here: the library would read its own environment variables otherwise.
+# Everything is said here: the library would read its own environment variables otherwise, and make
+# tables that forget everything when the database crashes.
 SETTINGS = DBSettings(
-    prefix="", db_schema=None, channel=Channel("mediatheque_queue"), queue_table="pgqueuer"
+    prefix="",
+    db_schema=None,
+    channel=Channel("mediatheque_queue"),
+    function="fn_pgqueuer_changed",
+    statistics_table="pgqueuer_statistics",
+    queue_status_type="pgqueuer_status",
+    queue_table="pgqueuer",
+    queue_table_log="pgqueuer_log",
+    trigger="tg_pgqueuer_changed",
+    schedules_table="pgqueuer_schedules",
+    durability=Durability.durable,
+    widen_id=True,
 )
 
 
@@ -23,25 +35,25 @@ class QueueQueries(Queries):
     """The library's statements, with the one change that a stopped worker needs.
 
     A worker that was presumed dead and goes on later still thinks that its entries are its own.
-    Entries that another worker took over must not vanish under that one's feet.
+    Entries that were picked again since must not vanish under the feet of who has them now, be it
+    another worker or a later run in the same one.
     """
-
-    owner: QueueManagerId | None = None
 
     async def log_jobs(
         self,
         job_status: list[tuple[models.Job, JOB_STATUS, models.TracebackRecord | None]],
     ) -> None:
-        """Remove the entries of jobs that were handled, as far as they are still this worker's.
+        """Remove the entries of jobs that were handled, as far as nobody picked them since.
 
         Whatever was not handled to the end keeps its entry and is taken over.
         """
-        handled = [job.id for job, status, _ in job_status if status == "successful"]
+        handled = [job for job, status, _ in job_status if status == "successful"]
         await self.driver.execute(
             f"DELETE FROM {SETTINGS.queue_table} "  # noqa: S608 - a constant
-            "WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2",
-            handled,
-            self.owner,
+            # Every pick sets it, heartbeats do not.
+            "WHERE (id, updated) IN (SELECT * FROM unnest($1::bigint[], $2::timestamptz[]))",
+            [job.id for job in handled],
+            [job.updated for job in handled],
         )
 
     async def clear_log(self) -> None:
@@ -70,6 +82,14 @@ async def enqueue(
         queue, job_id.bytes, priority, timedelta(seconds=delay)
     )
     return ids[0]
+
+
+async def withdraw(connection: Any, entry: int) -> None:
+    """Remove an entry in the transaction of ``connection`` (asyncpg's), unless it was picked."""
+    await connection.execute(
+        f"DELETE FROM {SETTINGS.queue_table} WHERE id = $1 AND status = 'queued'",  # noqa: S608
+        entry,
+    )
 
 
 async def install(connection: Any) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import Enum, auto
 from uuid import UUID
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.core.sm import SchedulerManager
 from pgqueuer.domain import errors, models
@@ -75,7 +75,6 @@ class QueueWorker:
         self._poll = timedelta(seconds=poll)
         self._queries = queries(driver)
         self._manager = _Manager(self._queries, queues)
-        self._queries.owner = self._manager.queue_manager_id
         for name, limits in queues.items():
             self._manager.entrypoint(
                 name, concurrency_limit=limits.everywhere, accepts_context=False
@@ -171,6 +170,10 @@ def _crontab(schedule: Schedule) -> Callable[[models.Schedule], Awaitable[None]]
 
 
 def check_schedule(expression: str) -> None:
-    """Raise InvalidError unless ``expression`` is a cron expression of five or six fields."""
-    if not croniter.is_valid(expression):
-        raise InvalidError(f"{expression!r} is not a cron expression such as '17 * * * *'.")
+    """Raise InvalidError unless ``expression`` is a cron expression for times that come."""
+    try:
+        croniter(expression).get_next()
+    except CroniterError as error:
+        raise InvalidError(
+            f"{expression!r} is not a cron expression such as '17 * * * *'."
+        ) from error

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 
 from mediatheque.services.admin import AdminService
+from mediatheque.services.events import EventService
 from mediatheque.services.files import FileService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
 from mediatheque.services.tags import TagService
+from mediatheque.services.transfer_runs import TransferRunner
+from mediatheque.services.transfers import TransferService
+from mediatheque.services.workers import WorkerService
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +19,12 @@ class Services:
     """Everything that a door can call."""
 
     admin: AdminService
+    events: EventService
     files: FileService
     janitor: Janitor
     jobs: JobService
     medias: MediaService
     tags: TagService
+    transfer_runs: TransferRunner
+    transfers: TransferService
+    workers: WorkerService

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import MediathequeError
+from mediatheque.services.workers import WorkerService
 from mediatheque.storage.stores import Store
 
 
@@ -22,19 +23,24 @@ class Readiness:
 class AdminService:
     """Looks after the whole."""
 
-    def __init__(self, database: Database, store: Store, *, reserved_bytes: int) -> None:
+    def __init__(
+        self, database: Database, store: Store, workers: WorkerService, *, reserved_bytes: int
+    ) -> None:
         self._database = database
         self._store = store
+        self._workers = workers
         self._reserved_bytes = reserved_bytes
 
     async def readiness(self) -> Readiness:
-        """Ask the database, the store and the disk."""
-        parts = {"database": "ok", "store": "ok", "disk": "ok"}
+        """Ask the database, the workers, the store and the disk."""
+        parts = {"database": "ok", "jobs": "ok", "store": "ok", "disk": "ok"}
         free_bytes = None
         try:
             await self._database.check()
+            if not await self._workers.count():
+                parts["jobs"] = "No job worker runs: jobs wait. Start `mediatheque worker`."
         except MediathequeError as error:
-            parts["database"] = error.detail
+            parts["database"] = parts["jobs"] = error.detail
         try:
             await self._store.check()
             free_bytes = await self._store.free_bytes()

@@ -200,13 +200,13 @@ class FileService:
     async def delete(self, principal: Principal, file_id: str) -> None:
         """Delete a file with everything derived from it. Raises NotFoundError."""
         parsed = parse_id(file_id)
-        removed: list[str] = []
+        removed = None
         if parsed is not None:
             async with self._database.begin() as transaction:
                 removed = await medias.remove_resource(
                     transaction, parsed, owner=owner_scope(principal)
                 )
-        if not removed:
+        if removed is None:
             raise NotFoundError(_NOT_FOUND)
         await self._intake.delete_objects(removed)
 

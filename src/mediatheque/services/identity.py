@@ -41,13 +41,16 @@ class IdentityService:
             except BaseException:
                 await writer.abort()
                 raise
-        elif named != mine:
-            raise UnavailableError(
-                "The store belongs to another database: to this one, everything in it would look "
-                "left behind and be removed. Use the database that belongs to it, or another "
-                f"store. To give the store to this database all the same, delete its object "
-                f"{keys.CATALOG_ID}."
-            )
+        else:
+            _check_same(mine, named)
+
+    async def check(self) -> None:
+        """Raise UnavailableError when the store is another catalog's. Changes nothing."""
+        async with self._database.read() as connection:
+            mine = await identity.find(connection)
+        named = await self._named()
+        if named is not None:
+            _check_same(str(mine), named)
 
     async def _named(self) -> str | None:
         """Return the id that the store carries, or None."""
@@ -56,3 +59,13 @@ class IdentityService:
         except NotFoundError:
             return None
         return b"".join(pieces).decode(errors="replace")
+
+
+def _check_same(mine: str, named: str) -> None:
+    if named != mine:
+        raise UnavailableError(
+            "The store belongs to another database: to this one, everything in it would look "
+            "left behind and be removed. Use the database that belongs to it, or another "
+            f"store. To give the store to this database all the same, delete its object "
+            f"{keys.CATALOG_ID}."
+        )

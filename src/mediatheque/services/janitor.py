@@ -2,14 +2,15 @@
 
 Three kinds of leftovers: uploads that nobody finished in time, objects that no row refers to,
 and writes that never became an object. Every object is under a row's protection from before its
-first byte (the upload) to its end (the media), so that an old object without one can never come
-into use again; it is looked at once more right before it is deleted all the same.
+first byte (the upload, the file of a transfer) to its end (the media), so that an old object
+without one can never come into use again; it is looked at once more right before it is deleted all
+the same.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mediatheque.catalog import medias, uploads
+from mediatheque.catalog import medias, transfer_files, uploads
 from mediatheque.catalog.database import Database
 from mediatheque.services.identity import IdentityService
 from mediatheque.storage import keys
@@ -55,10 +56,11 @@ class Janitor:
         Raises UnavailableError, with nothing removed, when the store is another catalog's.
         """
         await self._identity.claim()
+        await self._release_transfers()
         swept = Swept(
             uploads=await self._sweep_uploads(),
             objects=await self._sweep_objects(),
-            unfinished=await self._store.sweep_unfinished(datetime.now(UTC) - self._unfinished_age),
+            unfinished=await self._sweep_unfinished(),
         )
         for kind in ("uploads", "objects", "unfinished"):
             metrics.JANITOR_REMOVED.labels(kind).inc(getattr(swept, kind))
@@ -89,6 +91,21 @@ class Janitor:
         async for info in self._store.list(prefix):
             await self._store.delete(info.key)
 
+    async def _release_transfers(self) -> None:
+        """Give up what transfers that ended long ago left in the store; a sweep then finds it."""
+        before = datetime.now(UTC) - self._orphan_age
+        released = _BATCH
+        while released == _BATCH:
+            async with self._database.begin() as transaction:
+                released = await transfer_files.release_ended(transaction, before, limit=_BATCH)
+
+    async def _sweep_unfinished(self) -> int:
+        # Asked after the age was fixed: an upload that begins later is too young to be swept.
+        before = datetime.now(UTC) - self._unfinished_age
+        async with self._database.read() as connection:
+            in_use = await transfer_files.uploads_in_use(connection)
+        return await self._store.sweep_unfinished(before, in_use=in_use)
+
     async def _sweep_objects(self) -> int:
         before = datetime.now(UTC) - self._orphan_age
         removed = 0
@@ -112,14 +129,15 @@ class Janitor:
         return removed
 
     async def _unreferenced(self, object_keys: list[str]) -> list[str]:
-        """Return the keys that belong to no media and to no upload under way."""
+        """Return the keys that belong to no media and to nothing under way."""
         owners = {key: keys.owner(key) for key in object_keys}
         ids = [owner for owner in owners.values() if owner is not None]
         if not ids:
             return []
         async with self._database.read() as connection:
             under_way = await uploads.existing(connection, ids)
-            in_use = await medias.object_keys(connection, ids)
+            under_way |= await transfer_files.unfinished(connection, ids)
+            in_use = await medias.object_keys(connection, object_keys)
         return [
             key
             for key, owner in owners.items()

@@ -71,6 +71,7 @@ class JobRun:
         self._progress: float | None = None
         self._checkpoint: dict[str, Any] | None = None
         self._saved_at = 0.0
+        self._saving = asyncio.Lock()
         self.stopping = asyncio.Event()
 
     @property
@@ -96,7 +97,7 @@ class JobRun:
     @property
     def checkpoint(self) -> dict[str, Any] | None:
         """Where an earlier run left off; None at the beginning."""
-        return self._checkpoint or self._job.checkpoint
+        return self._job.checkpoint if self._checkpoint is None else self._checkpoint
 
     @property
     def retry_count(self) -> int:
@@ -113,6 +114,10 @@ class JobRun:
         """What ``save`` has not written yet, as columns."""
         values = {"progress": self._progress, "checkpoint": self._checkpoint}
         return {name: value for name, value in values.items() if value is not None}
+
+    def forget_unsaved(self) -> None:
+        """Give up what ``save`` has not written yet: it cannot be written."""
+        self._progress = self._checkpoint = None
 
     def check(self) -> None:
         """Raise JobStopped when the run is wanted to end."""
@@ -135,7 +140,9 @@ class JobRun:
         self._progress = self._progress if progress is None else progress
         self._checkpoint = self._checkpoint if checkpoint is None else checkpoint
         if force or time.monotonic() - self._saved_at >= _SAVE_SECONDS:
-            await patiently(self._write, seconds=_PATIENCE_SECONDS)
+            # One at a time, so that what is older never comes last.
+            async with self._saving:
+                await patiently(self._write, seconds=_PATIENCE_SECONDS)
         self.check()
 
     async def still_holds(self, transaction: Transaction) -> None:
@@ -149,20 +156,21 @@ class JobRun:
             raise LeaseLost
 
     async def _write(self) -> None:
+        progress, checkpoint = self._progress, self._checkpoint
         async with self._database.begin() as transaction:
             saved = await jobs.save(
-                transaction,
-                self.id,
-                self.epoch,
-                progress=self._progress,
-                checkpoint=self._checkpoint,
+                transaction, self.id, self.epoch, progress=progress, checkpoint=checkpoint
             )
             if saved is None:
                 raise LeaseLost
             await job_events.tell_progress(transaction, saved)
         self._saved_at = time.monotonic()
         self._job = replace(self._job, checkpoint=saved.checkpoint)
-        self._progress = self._checkpoint = None
+        # What was set meanwhile is still to be saved.
+        if self._progress is progress:
+            self._progress = None
+        if self._checkpoint is checkpoint:
+            self._checkpoint = None
         if saved.signal is not None:
             self.stopping.set()
 
@@ -200,7 +208,9 @@ class JobRunner:
         try:
             await self._follow(run)
         finally:
-            del self._runs[job.id]
+            # A run that lost its claim may end after a newer one has begun in this process.
+            if self._runs.get(job.id) is run:
+                del self._runs[job.id]
         return True
 
     def drain(self) -> None:
@@ -268,9 +278,7 @@ class JobRunner:
             log.exception("job failed", job=str(run.id), job_class=run.job_class)
             failure = error
         try:
-            ended = await patiently(
-                lambda: self._settle(run, failure, stopped=stopped, paused=paused)
-            )
+            ended = await self._end_run(run, failure, stopped=stopped, paused=paused)
         except LeaseLost:
             log.warning("job lost to another worker", job=str(run.id), epoch=run.epoch)
             return
@@ -282,6 +290,23 @@ class JobRunner:
             status=ended.status,
             seconds=round(time.monotonic() - started, 3),
         )
+
+    async def _end_run(
+        self, run: JobRun, failure: Exception | None, *, stopped: bool, paused: bool
+    ) -> Job:
+        try:
+            return await patiently(
+                lambda: self._settle(run, failure, stopped=stopped, paused=paused)
+            )
+        except LeaseLost:
+            raise
+        except Exception as error:
+            # The database refuses what the run wanted to keep. Whatever else it says about that:
+            # the job must not stay running.
+            log.exception("job failed", job=str(run.id), job_class=run.job_class)
+            refused = error
+        run.forget_unsaved()
+        return await patiently(lambda: self._settle(run, refused, stopped=False, paused=False))
 
     async def _settle(
         self, run: JobRun, failure: Exception | None, *, stopped: bool, paused: bool

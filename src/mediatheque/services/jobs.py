@@ -83,7 +83,7 @@ class JobService:
                 job = await jobs.find(connection, parsed, owner=owner_scope(principal))
             if job is not None:
                 return job
-        raise _unknown(job_id)
+        raise unknown_job(job_id)
 
     async def page(self, principal: Principal, listing: Listing, *, count: bool) -> JobPage:
         """Return one page of jobs, and how many there are in all when ``count``."""
@@ -103,8 +103,11 @@ class JobService:
             return
         async with self._database.begin() as transaction:
             job = await jobs.lock(transaction, parsed, owner=owner_scope(principal))
+            if job is not None and job.status.live:
+                ended = replace(job, status=JobStatus.CANCELLED)
+                await job_events.add(transaction, ended, EventKind.CANCELLED, principal.name)
             if job is not None:
-                await job_events.add(transaction, job, EventKind.CANCELLED, principal.name)
+                await _withdraw(transaction, job)
                 await jobs.remove(transaction, job.id)
 
     async def signal(self, principal: Principal, job_id: str, signal: Signal) -> Job:
@@ -117,7 +120,7 @@ class JobService:
         async with self._database.begin() as transaction:
             job = parsed and await jobs.lock(transaction, parsed, owner=owner_scope(principal))
             if not job:
-                raise _unknown(job_id)
+                raise unknown_job(job_id)
             return await signal_in(transaction, principal, job, signal)
 
     async def signal_all(
@@ -127,22 +130,22 @@ class JobService:
         if not filters:
             raise InvalidError("A signal for many jobs needs at least one filter.", field="filter")
         scope = owner_scope(principal)
-        listing = Listing(filters=filters, limit=_BATCH)
+        after: UUID | None = None
         signalled = refused = 0
         while True:
             async with self._database.begin() as transaction:
-                found = await jobs.page(transaction, listing, owner=scope)
-                for candidate in found:
-                    job = await jobs.lock(transaction, candidate.id, owner=scope)
+                found = await jobs.lock_page(
+                    transaction, filters, after=after, limit=_BATCH, owner=scope
+                )
+                for job in found:
                     try:
-                        if job is not None:
-                            await signal_in(transaction, principal, job, signal)
-                            signalled += 1
+                        await signal_in(transaction, principal, job, signal)
+                        signalled += 1
                     except ConflictError:
                         refused += 1
             if len(found) < _BATCH:
                 return Signalled(signalled, refused)
-            listing = replace(listing, after=(found[-1].id,))
+            after = found[-1].id
 
     async def events(
         self, principal: Principal, after: int, *, job_ids: list[UUID] | None, limit: int
@@ -208,21 +211,20 @@ async def signal_in(
     if job.status is JobStatus.RUNNING:
         return await _ask(transaction, principal, job, signal)
     if signal is Signal.CANCEL:
+        await _withdraw(transaction, job)
         changed = await jobs.change(
             transaction, job.id, status=JobStatus.CANCELLED, finished_at=datetime.now(UTC)
         )
         kind = EventKind.CANCELLED
     elif signal is Signal.PAUSE and job.status is JobStatus.PENDING:
+        await _withdraw(transaction, job)
         changed = await jobs.change(transaction, job.id, status=JobStatus.PAUSED)
         kind = EventKind.PAUSED
     elif signal is Signal.RESUME and job.status is JobStatus.PAUSED:
         changed = await start_again(transaction, job)
         kind = EventKind.RESUMED
     elif signal is Signal.RETRY:
-        await _check_key_is_free(transaction, job)
-        changed = await start_again(
-            transaction, job, retry_count=0, crashes=0, error=None, finished_at=None
-        )
+        changed = await start_again(transaction, await _revive(transaction, job))
         kind = EventKind.RESUMED
     else:
         return job
@@ -254,10 +256,16 @@ async def _ask(transaction: Transaction, principal: Principal, job: Job, signal:
     return changed
 
 
-async def _check_key_is_free(transaction: Transaction, job: Job) -> None:
+async def _revive(transaction: Transaction, job: Job) -> Job:
+    revived = await jobs.revive(
+        transaction, job.id, retry_count=0, crashes=0, error=None, finished_at=None
+    )
+    if revived is not None:
+        return revived
     holder = job.unicity and await jobs.find_live(transaction, job.unicity)
-    if holder:
-        raise ConflictError(f"The job {holder.id} does the same work and is {holder.status}.")
+    if not holder:
+        raise ConflictError("Another job did the same work just now. Try again.")
+    raise ConflictError(f"The job {holder.id} does the same work and is {holder.status}.")
 
 
 async def _requeue(transaction: Transaction, job: Job, *, delay: float) -> Job:
@@ -275,9 +283,18 @@ async def _requeue(transaction: Transaction, job: Job, *, delay: float) -> Job:
     return await jobs.change(transaction, job.id, queue_id=queue_id)
 
 
+async def _withdraw(transaction: Transaction, job: Job) -> None:
+    """Take a waiting job's entry out of the queue: each costs workers time, void or not."""
+    from mediatheque.engine.queue import withdraw  # noqa: PLC0415 - as above
+
+    if job.status is JobStatus.PENDING and job.queue_id is not None:
+        await withdraw(await driver_connection(transaction), job.queue_id)
+
+
 def _later(delay: float) -> datetime | None:
     return datetime.now(UTC) + timedelta(seconds=delay) if delay else None
 
 
-def _unknown(job_id: str) -> NotFoundError:
+def unknown_job(job_id: str) -> NotFoundError:
+    """Return the error for a job that is not there, or that the caller may not see."""
     return NotFoundError(f"There is no job {job_id[:100]!r}.")

@@ -315,3 +315,73 @@ async def test_draining_hands_a_job_back_from_where_it_stands(stage: Stage) -> N
 
     assert (found.status, found.checkpoint, found.crashes) == (JobStatus.PENDING, {"at": 2}, 0)
     assert found.queue_id != job.queue_id
+
+
+async def test_an_older_claim_of_the_same_process_ends_without_touching_the_newer(
+    stage: Stage,
+) -> None:
+    job = await stage.enqueue()
+    may_end = [asyncio.Event(), asyncio.Event()]
+    runs: list[JobRun] = []
+
+    async def work(run: JobRun) -> None:
+        runs.append(run)
+        await may_end[len(runs) - 1].wait()
+        run.check()
+
+    runner = stage.runner(work)
+    assert job.queue_id is not None
+    older = asyncio.create_task(runner.run(job.id, job.queue_id))
+    while not runs:
+        await asyncio.sleep(0.01)
+    # Another worker takes the job over, fails, and leaves it to whoever is first: this one.
+    retried = await stage.run(job, failing(UnavailableError("No answer.")))
+    assert retried.queue_id is not None
+    newer = asyncio.create_task(runner.run(job.id, retried.queue_id))
+    while len(runs) < 2:
+        await asyncio.sleep(0.01)
+
+    may_end[0].set()
+    await older
+    await stage.signal(job, Signal.CANCEL)
+    await runner.hear_signals(job.id)
+    may_end[1].set()
+    await newer
+
+    assert [run.stopping.is_set() for run in runs] == [False, True]
+    assert (await stage.find(job)).status is JobStatus.CANCELLED
+
+
+async def test_a_checkpoint_set_while_an_older_one_is_written_is_not_lost(stage: Stage) -> None:
+    async def work(run: JobRun) -> None:
+        await run.save(checkpoint={"at": 1}, force=True)
+        writing = asyncio.create_task(run.save(checkpoint={"at": 2}, force=True))
+        await asyncio.sleep(0)
+        await run.save(checkpoint={"at": 3})
+        await writing
+        raise JobPaused
+
+    ended = await stage.run(await stage.enqueue(), work)
+
+    assert ended.checkpoint == {"at": 3}
+
+
+async def test_a_checkpoint_that_cannot_be_kept_fails_the_job_and_not_its_worker(
+    stage: Stage,
+) -> None:
+    async def work(run: JobRun) -> None:
+        await run.save(checkpoint={"at": 1}, force=True)
+        await run.save(checkpoint={"name": "a\0b"})
+
+    job = await stage.run(await stage.enqueue(), work)
+
+    assert (job.status, job.retry_count, job.checkpoint) == (JobStatus.PENDING, 1, {"at": 1})
+    assert job.error == "An unexpected DBAPIError; the log of the worker tells more."
+
+
+async def test_an_error_may_name_what_the_database_cannot_write(stage: Stage) -> None:
+    job = await stage.run(
+        await stage.enqueue(), failing(JobFailedError("There is no file 'a\udcff\0'."))
+    )
+
+    assert (job.status, job.error) == (JobStatus.ERRORED, r"There is no file 'a\udcff\x00'.")

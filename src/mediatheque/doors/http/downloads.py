@@ -3,7 +3,7 @@
 import asyncio
 import re
 import unicodedata
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from mediatheque.doors.http.conditions import (
     is_strong_etag,
     range_applies,
 )
+from mediatheque.doors.http.connected import Receive, while_connected
 from mediatheque.doors.http.ranges import ByteRange, select_ranges
 
 DEFAULT_CACHE_CONTROL = "private, no-cache"
@@ -49,7 +50,6 @@ _NOT_IN_FILENAMES = re.compile(
 _NOT_IN_ASCII_FILENAMES = re.compile(r'[^\x20-\x7e]|["%]')
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ async def serve(
         await send(start)
         await send({"type": "http.response.pathsend", "path": str(representation.path.absolute())})
     else:
-        await _while_connected(receive, _send_stream(send, start, _body(answer, representation)))
+        await while_connected(receive, _send_stream(send, start, _body(answer, representation)))
 
 
 def plan(
@@ -363,27 +363,3 @@ async def _send_stream(
             # With a reader and a server that never wait, nobody would hear of a disconnect.
             await asyncio.sleep(0)
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _while_connected(receive: Receive, sending: Coroutine[Any, Any, None]) -> None:
-    """Run ``sending`` to its end, or cancel it as soon as the client goes away.
-
-    The server takes what is sent to a client that is gone without complaint, so that a reader
-    would go on to the end of the object for nobody.
-    """
-    work = asyncio.create_task(sending)
-    gone = asyncio.create_task(_disconnection(receive))
-    try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        work.cancel()
-        gone.cancel()
-        await asyncio.wait({work, gone})
-    if not work.cancelled():
-        work.result()
-
-
-async def _disconnection(receive: Receive) -> None:
-    """Return when the client is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -19,22 +19,19 @@ def with_parameters(parameters: Mapping[str, str]) -> type[Operation]:
     @dataclass
     class WithParameters(Operation):
         def __post_init__(self) -> None:
-            declared = [
-                Parameter(
-                    name=name,
-                    param_in="query",
-                    description=description,
-                    schema=Schema(type=OpenAPIType.STRING),
-                )
-                for name, description in parameters.items()
-            ]
-            self.parameters = [*(self.parameters or []), *declared]
+            self.parameters = [*(self.parameters or []), *_declared(parameters)]
 
     return WithParameters
 
 
-def with_body(media_type: str, schema: Schema, *, required: bool = True) -> type[Operation]:
-    """Return the class of an operation that reads a body of this type."""
+def with_body(
+    media_type: str,
+    schema: Schema,
+    *,
+    required: bool = True,
+    parameters: Mapping[str, str] | None = None,
+) -> type[Operation]:
+    """Return the class of an operation that reads a body of this type, and query parameters."""
 
     @dataclass
     class WithBody(Operation):
@@ -43,5 +40,18 @@ def with_body(media_type: str, schema: Schema, *, required: bool = True) -> type
             self.request_body = RequestBody(
                 content={media_type: OpenAPIMediaType(schema=schema)}, required=required
             )
+            self.parameters = [*(self.parameters or []), *_declared(parameters or {})]
 
     return WithBody
+
+
+def _declared(parameters: Mapping[str, str]) -> list[Parameter]:
+    return [
+        Parameter(
+            name=name,
+            param_in="query",
+            description=description,
+            schema=Schema(type=OpenAPIType.STRING),
+        )
+        for name, description in parameters.items()
+    ]

@@ -11,7 +11,7 @@ from litestar.response import Redirect
 
 from mediatheque.auth.principals import resolve_principal
 from mediatheque.domain.errors import InvalidError
-from mediatheque.domain.paging import encode_cursor, parse_boolean
+from mediatheque.domain.paging import parse_boolean
 from mediatheque.doors.bytes import representation
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.downloads import (
@@ -22,44 +22,19 @@ from mediatheque.doors.http.downloads import (
 from mediatheque.doors.http.multipart import FilePart, read_form
 from mediatheque.doors.http.openapi import with_parameters
 from mediatheque.doors.http.requests import base_url, content_length, media_type_for, parse_pairs
-from mediatheque.doors.medias.query import (
-    Query,
-    parse_fields,
-    parse_query,
-)
-from mediatheque.doors.medias.schemas import (
-    COLLECTION,
-    MEDIA_TYPE,
-    Document,
-    Links,
-    Page,
-    resource,
-)
-from mediatheque.services.medias import MediaPage, check_address
+from mediatheque.doors.jsonapi.documents import MEDIA_TYPE, page_links, page_meta
+from mediatheque.doors.jsonapi.openapi import list_parameters
+from mediatheque.doors.jsonapi.query import parse_fields, parse_query
+from mediatheque.doors.medias.schemas import COLLECTION, Document, Page, resource
+from mediatheque.services.medias import check_address
 
 FILE_FIELDS = frozenset({"media", "file"})
 FORM_FIELDS = frozenset({"project_id", "key", "public"})
 
 AnyRequest = Request[Any, Any, Any]
 
-LIST_PARAMETERS = {
-    "page[number]": "Page, from 1.",
-    "page[size]": "Medias per page, 1 to 1000; default 1000.",
-    "page[after]": "Cursor from `links.next`; empty for the first page. As fast on any page.",
-    "sort": "Fields, comma-separated, `-` before a descending one; default `id`.",
-    "count": "`true`: `meta.count` and `meta.more`, exact.",
-    "fields[media:medias]": "Attributes to answer with, comma-separated.",
-    **{
-        f"filter[{name}]": "Equal to this; `[]` after it for one of several."
-        for name in COLLECTION.fields
-    },
-    **{f"filter[{name}__in]": "One of these, comma-separated." for name in COLLECTION.fields},
-    **{f"filter[{name}__gte]": "At least this." for name in sorted(COLLECTION.ranges)},
-    **{f"filter[{name}__lte]": "At most this." for name in sorted(COLLECTION.ranges)},
-}
 
-
-@get("/medias", operation_class=with_parameters(LIST_PARAMETERS), summary="List medias")
+@get("/medias", operation_class=with_parameters(list_parameters(COLLECTION)), summary="List medias")
 async def index(
     request: AnyRequest, services: GivenServices, settings: GivenSettings
 ) -> Response[Page]:
@@ -69,8 +44,8 @@ async def index(
     base = base_url(request, settings) + request.scope["path"].rstrip("/")
     page = Page(
         data=[resource(media, query.attributes) for media in found.medias],
-        meta={} if found.count is None else {"count": found.count, "more": found.more},
-        links=_links(query, found, base),
+        meta=page_meta(found),
+        links=page_links(query, found, base, found.medias[-1] if found.medias else None),
     )
     return Response(page, media_type=media_type_for(request, MEDIA_TYPE))
 
@@ -184,31 +159,6 @@ def _check_fields(fields: dict[str, str]) -> None:
     unknown = sorted(set(fields) - FORM_FIELDS)
     if unknown:
         raise InvalidError(f"The form has an unknown field {unknown[0]!r}.", field=unknown[0])
-
-
-def _links(query: Query, found: MediaPage, base: str) -> Links:
-    if query.number is None:
-        last = found.medias[-1] if found.more else None
-        order = query.listing.order
-        cursor = (
-            encode_cursor(order, tuple(getattr(last, item.field) for item in order))
-            if last
-            else None
-        )
-        return Links(
-            first=query.link(base, after=""),
-            prev=None,
-            next=query.link(base, after=cursor) if cursor else None,
-            last=None,
-        )
-    number, size = query.number, query.listing.limit
-    last_number = None if found.count is None else max(1, -(-found.count // size))
-    return Links(
-        first=query.link(base, number=1),
-        prev=query.link(base, number=number - 1) if number > 1 else None,
-        next=query.link(base, number=number + 1) if found.more else None,
-        last=query.link(base, number=last_number) if last_number else None,
-    )
 
 
 router = Router("/", route_handlers=[index, info, download, upload])

@@ -6,10 +6,10 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from mediatheque.domain.media import LISTED_FIELDS, Media
-from mediatheque.doors.medias.query import Collection
+from mediatheque.doors.jsonapi.documents import Links
+from mediatheque.doors.jsonapi.query import Collection
 
 TYPE = "media:medias"
-MEDIA_TYPE = "application/vnd.api+json"
 
 
 class Checksum(Struct, frozen=True):
@@ -44,15 +44,6 @@ class Resource(Struct, frozen=True):
     type: str
     id: str
     attributes: Attributes
-
-
-class Links(Struct, frozen=True):
-    """Addresses of other pages; null where there is none, or it is not known."""
-
-    first: str | None
-    prev: str | None
-    next: str | None
-    last: str | None
 
 
 class Document(Struct, frozen=True):

@@ -26,6 +26,7 @@ from mediatheque.domain.paging import (
 from mediatheque.doors.http.requests import Pairs, parse_pairs, parse_whole_number
 
 _FILTER = re.compile(r"filter\[(?P<field>\w+?)(?:__(?P<operator>in|gte|lte))?\](?P<many>\[\d*\])?")
+_INCLUDED = re.compile(r"included?(\[\d*\])?")
 _FIELDS = re.compile(r"fields\[(?P<type>[^\]]+)\](?P<many>\[\d*\])?")
 
 
@@ -33,8 +34,8 @@ _FIELDS = re.compile(r"fields\[(?P<type>[^\]]+)\](?P<many>\[\d*\])?")
 class Collection:
     """What can be asked of one collection of resources.
 
-    ``filters`` and their operators, ``ranges``: fields that also take ``gte`` and ``lte``,
-    ``sortable`` without null values (those can be paged by cursor), ``attributes``.
+    ``fields`` to filter and sort by; ``ranges``: those that also take ``gte`` and ``lte``;
+    ``nullable``: those that can be null; ``attributes``: what a resource shows.
     """
 
     type: str
@@ -86,13 +87,38 @@ def parse_fields(pairs: Pairs, collection: Collection) -> frozenset[str] | None:
     return frozenset(chosen)
 
 
+def parse_show(query_string: bytes, collection: Collection) -> frozenset[str] | None:
+    """Return the attributes that a query string asks of one resource; None: all.
+
+    Raises InvalidError for any other parameter. There is nothing to include.
+    """
+    pairs = parse_pairs(query_string)
+    for name, _ in pairs:
+        if _INCLUDED.fullmatch(name):
+            raise InvalidError(
+                f"{collection.type} has no related resources to include.", field=name[:100]
+            )
+        if not _FIELDS.fullmatch(name):
+            raise _unknown_parameter(name)
+    return parse_fields(pairs, collection)
+
+
+def parse_filters(query_string: bytes, collection: Collection) -> tuple[Filter, ...]:
+    """Return the filters of a query string. Raises InvalidError for any other parameter."""
+    pairs = parse_pairs(query_string)
+    for name, _ in pairs:
+        if not _FILTER.fullmatch(name):
+            raise _unknown_parameter(name)
+    return _parse_filters(pairs, collection)
+
+
 def parse_query(query_string: bytes, collection: Collection) -> Query:
     """Return what a query string asks of a collection. Raises InvalidError naming the parameter."""
     pairs = parse_pairs(query_string)
     single = _single_parameters(pairs)
     order = _parse_sort(single.get("sort", ""), collection)
     size = _parse_page_number(single, "page[size]", default=MAX_PAGE_SIZE, most=MAX_PAGE_SIZE)
-    after: tuple[Value, ...] | None = None
+    after: tuple[Value | None, ...] | None = None
     number: int | None = None
     if "page[after]" in single:
         after = _parse_after(single, order, collection)
@@ -124,8 +150,12 @@ def _single_parameters(pairs: Pairs) -> dict[str, str]:
                 raise InvalidError(f"{name} is given twice.", field=name)
             single[name] = text
         elif not (_FILTER.fullmatch(name) or _FIELDS.fullmatch(name)):
-            raise InvalidError(f"There is no parameter {name[:100]!r}.", field=name[:100])
+            raise _unknown_parameter(name)
     return single
+
+
+def _unknown_parameter(name: str) -> InvalidError:
+    return InvalidError(f"There is no parameter {name[:100]!r}.", field=name[:100])
 
 
 def _parse_page_number(single: Mapping[str, str], name: str, *, default: int, most: int) -> int:
@@ -149,19 +179,15 @@ def _parse_sort(text: str, collection: Collection) -> tuple[Order, ...]:
 
 def _parse_after(
     single: Mapping[str, str], order: tuple[Order, ...], collection: Collection
-) -> tuple[Value, ...] | None:
+) -> tuple[Value | None, ...] | None:
     name = "page[after]"
     if "page[number]" in single:
         raise InvalidError(f"Give either {name} or page[number].", field=name)
-    for item in order:
-        if item.field in collection.nullable:
-            raise InvalidError(
-                f"{name} does not go with sort={item.field}, which can be null; use page[number].",
-                field=name,
-            )
     if single[name] == "":
         return None  # the first page, to be followed by cursors
-    return decode_cursor(single[name], order, collection.fields, field=name)
+    return decode_cursor(
+        single[name], order, collection.fields, nullable=collection.nullable, field=name
+    )
 
 
 def _parse_filters(pairs: Pairs, collection: Collection) -> tuple[Filter, ...]:

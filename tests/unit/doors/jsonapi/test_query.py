@@ -12,7 +12,7 @@ from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.ids import new_id
 from mediatheque.domain.media import LISTED_FIELDS
 from mediatheque.domain.paging import Filter, Operator, Order, encode_cursor
-from mediatheque.doors.medias.query import Query, parse_fields, parse_query
+from mediatheque.doors.jsonapi.query import Query, parse_fields, parse_query
 from mediatheque.doors.medias.schemas import COLLECTION
 
 ID = new_id()
@@ -101,7 +101,7 @@ def test_every_declared_field_can_be_filtered_and_sorted_by(name: str) -> None:
         ("id", [Order("id")]),
         ("-id", [Order("id", descending=True)]),
         ("-created_at,id", [Order("created_at", descending=True), Order("id")]),
-        ("size, -filename", [Order("size"), Order("filename", descending=True), Order("id")]),
+        ("size, -filename", [Order("size"), Order("filename", True), Order("id", True)]),
         ("size,size", [Order("size"), Order("id")]),
     ],
 )
@@ -142,7 +142,6 @@ def test_only_these_attributes_are_asked_for(query: str, attributes: set[str]) -
         ("page[number]=1&page[number]=2", "page[number]"),
         ("page[after]=x", "page[after]"),
         ("page[after]=&page[number]=1", "page[after]"),
-        ("page[after]=&sort=project_id", "page[after]"),
         ("page[before]=x", "page[before]"),
         ("page=1", "page"),
         ("sort=nothing", "sort"),

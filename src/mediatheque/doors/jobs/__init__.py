@@ -1,0 +1,1 @@
+"""Door 3: jobs as JSON:API resources."""

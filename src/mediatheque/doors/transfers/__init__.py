@@ -1,0 +1,1 @@
+"""Door 0: transfers of local files to the store."""
