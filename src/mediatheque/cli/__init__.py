@@ -2,9 +2,11 @@
 
 Exit codes: 0 done; 2 a setting or argument is wrong; 3 the data directory cannot be used; 4 the
 address cannot be listened on; 5 the database does not answer or does not fit; 6 the store does
-not answer.
+not answer. Of the commands for users: 7 no server answers; 8 there is no such thing; 9 the server
+refuses; 10 it failed, for some of several things at least; 130 interrupted.
 """
 
+import os
 import sys
 
 from cyclopts import App
@@ -22,13 +24,27 @@ app = App(
 app.command("mediatheque.cli.serve:serve", help="Run the service until stopped.")
 app.command("mediatheque.cli.worker:worker", help="Run jobs, beside the service's own worker.")
 app.command("mediatheque.cli.prepare:prepare", help="Make the database, check the store, exit.")
+app.command("mediatheque.cli.doctor:doctor", help="Check everything that a start needs.")
 app.command("mediatheque.cli.config:config", help="Print the settings in effect.")
 app.command("mediatheque.cli.janitor:janitor", help="Remove leftovers now.")
+# What users do. These speak HTTP with a server, and open neither the database nor the store.
+for verb in ("upload", "ls", "info", "get", "rm", "transfer", "completion"):
+    app.command(f"mediatheque.cli.{verb}:{verb}")
+for noun in ("tag", "jobs"):
+    app.command(f"mediatheque.cli.{noun}:app", name=noun)
 
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
+    if sys.argv[1:] in ([], ["-h"], ["--help"]):
+        app.resolved_commands()  # the list shows the first line of each one's help
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except ConfigError as error:
         sys.exit(Exit.SETTINGS.because(str(error)))
+    except BrokenPipeError:
+        # Who reads the output has seen enough, as `head` does. Nothing is left to flush into it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -48,6 +48,16 @@ def only_service(data_dir: Path) -> Iterator[None]:
         yield
 
 
+def service_runs(data_dir: Path) -> bool:
+    """Tell whether a service holds the data directory."""
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
 @contextlib.contextmanager
 def embedded_database(settings: Settings) -> Iterator[None]:
     """Run the embedded database during the block, unless there is another one or it runs."""

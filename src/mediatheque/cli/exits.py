@@ -12,6 +12,11 @@ class Exit(IntEnum):
     ADDRESS = 4
     DATABASE = 5
     STORE = 6
+    NO_SERVER = 7
+    NOT_FOUND = 8
+    REFUSED = 9
+    FAILED = 10
+    INTERRUPTED = 130
 
     def because(self, sentence: str) -> int:
         """Print why, and return the code for ``sys.exit``."""

@@ -11,6 +11,7 @@ from mediatheque.cli.exits import Exit
 from mediatheque.config import Settings, read_settings
 from mediatheque.domain.errors import InvalidError, MediathequeError
 from mediatheque.engine import queue
+from mediatheque.engine.worker import check_schedule
 from mediatheque.runtime import database_url, ensure_secret, open_configured_store
 from mediatheque.services.identity import IdentityService
 
@@ -30,6 +31,10 @@ def prepare() -> None:
 def prepare_parts(settings: Settings) -> None:
     """Bring the schema up to date and check the store; exit with a sentence when one fails."""
     ensure_secret(settings)
+    try:
+        check_schedule(settings.janitor_schedule)
+    except InvalidError as error:
+        sys.exit(Exit.SETTINGS.because(f"MEDIATHEQUE_JANITOR_SCHEDULE: {error.detail}"))
     try:
         asyncio.run(migrate(database_url(settings), queue.install))
     except InvalidError as error:

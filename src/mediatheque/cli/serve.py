@@ -48,7 +48,8 @@ def serve(
     for name in unknown_variables(os.environ):
         log.warning("there is no such setting", variable=name)
     signal.signal(signal.SIGTERM, _stop_starting)
-    _check_address(settings)
+    if (reason := check_address(settings)) is not None:
+        sys.exit(Exit.ADDRESS.because(reason))
     make_data_dir(settings.data_dir)
     with only_service(settings.data_dir), embedded_database(settings):
         _prepare_metrics(settings.data_dir)
@@ -65,34 +66,31 @@ def _stop_starting(_signal: int, _frame: object) -> NoReturn:
     sys.exit(0)
 
 
-def _check_address(settings: Settings) -> None:
-    """Exit with a sentence unless the address is a free one on the loopback interface."""
+def check_address(settings: Settings) -> str | None:
+    """Return why the address cannot be served on, None when it is a free loopback address."""
     try:
         found = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except OSError:
-        sys.exit(Exit.ADDRESS.because(f"The address {settings.host} is not known here."))
+        return f"The address {settings.host} is not known here."
     family, _, _, _, address = found[0]
     if not ipaddress.ip_address(address[0]).is_loopback:
-        sys.exit(
-            Exit.ADDRESS.because(
-                f"Refusing to listen on {settings.host}: no authentication is configured, so "
-                "everybody who reaches that address could read and delete everything. Listen on "
-                "127.0.0.1 and put an authenticating proxy in front."
-            )
+        return (
+            f"Refusing to listen on {settings.host}: no authentication is configured, so "
+            "everybody who reaches that address could read and delete everything. Listen on "
+            "127.0.0.1 and put an authenticating proxy in front."
         )
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError as error:
-            sys.exit(
-                Exit.ADDRESS.because(
-                    f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Stop "
-                    "what listens there, or choose another MEDIATHEQUE_PORT."
-                )
+            return (
+                f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Stop "
+                "what listens there, or choose another MEDIATHEQUE_PORT."
             )
+    return None
 
 
 def _prepare_metrics(data_dir: Path) -> None:
@@ -108,16 +106,30 @@ def _job_worker(settings: Settings) -> Iterator[None]:
     """Keep one job worker running during the block; it hands its jobs back at the end."""
     stopping = threading.Event()
     processes: list[subprocess.Popen[bytes]] = []
+    # A web process that is forked while the thread starts the worker would hold the pipe by which
+    # that tells that it runs, and the thread would wait for ever: one at a time.
+    starting = threading.Lock()
+    os.register_at_fork(
+        before=starting.acquire, after_in_parent=starting.release, after_in_child=starting.release
+    )
 
-    def keep() -> None:
-        while not stopping.is_set():
-            command = [sys.executable, "-m", "mediatheque", "worker", "--attached"]
+    def start() -> None:
+        command = [sys.executable, "-m", "mediatheque", "worker", "--attached"]
+        with starting:
             # A session of its own: a Ctrl-C in the terminal is for us, we stop the worker last.
             processes[:] = [subprocess.Popen(command, start_new_session=True)]  # noqa: S603
-            code = processes[0].wait()
-            if not stopping.wait(_RESTART_SECONDS):
-                log.warning("the job worker ended and is started again", code=code)
 
+    def keep() -> None:
+        while True:
+            code = processes[0].wait()
+            if stopping.wait(_RESTART_SECONDS):
+                return
+            log.warning("the job worker ended and is started again", code=code)
+            start()
+            if stopping.is_set():  # set when there was nothing to stop
+                processes[0].terminate()
+
+    start()
     keeper = threading.Thread(target=keep, daemon=True, name="worker")
     keeper.start()
     try:
@@ -127,6 +139,8 @@ def _job_worker(settings: Settings) -> Iterator[None]:
         for process in processes:
             process.terminate()
         keeper.join(settings.shutdown_timeout + _RESTART_SECONDS)
+        for process in processes:
+            process.kill()  # one that is too busy to hear would outlive its database
 
 
 def _serve_web(settings: Settings) -> None:

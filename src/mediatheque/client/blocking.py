@@ -1,0 +1,79 @@
+"""The same client for programs without an event loop.
+
+Every verb is written once, in the asynchronous client, and only named here. They run in the event
+loop of one background thread, so that this client also works inside notebooks, which have a
+running loop, and may be used from several threads.
+"""
+
+from types import TracebackType
+
+from mediatheque.client.client import DEFAULT_SERVER, AsyncClient
+from mediatheque.client.jobs import Jobs
+from mediatheque.client.medias import Medias
+from mediatheque.client.portal import Blocking, Portal, waits, yields
+from mediatheque.client.transfers import Transfers
+
+
+class BlockingMedias(Blocking[Medias]):
+    """What can be asked of medias."""
+
+    list = yields(Medias.list)
+    find = waits(Medias.find)
+    upload = waits(Medias.upload)
+    read = yields(Medias.read)
+    download = waits(Medias.download)
+    delete = waits(Medias.delete)
+    add_tags = waits(Medias.add_tags)
+    remove_tags = waits(Medias.remove_tags)
+
+
+class BlockingJobs(Blocking[Jobs]):
+    """What can be asked of jobs."""
+
+    list = yields(Jobs.list)
+    find = waits(Jobs.find)
+    signal = waits(Jobs.signal)
+    signal_all = waits(Jobs.signal_all)
+    delete = waits(Jobs.delete)
+    watch = yields(Jobs.watch)
+    wait = waits(Jobs.wait)
+
+
+class BlockingTransfers(Blocking[Transfers]):
+    """What can be asked of transfers. Each one is a job under the same id."""
+
+    create = waits(Transfers.create)
+    list = yields(Transfers.list)
+    find = waits(Transfers.find)
+    files = yields(Transfers.files)
+    signal = waits(Transfers.signal)
+    set_bandwidth = waits(Transfers.set_bandwidth)
+
+
+class Client:
+    """``AsyncClient`` for programs without an event loop. Use it with ``with``, or ``close`` it."""
+
+    def __init__(
+        self, server: str = DEFAULT_SERVER, *, timeout: float = 60.0, patience: float = 30.0
+    ) -> None:
+        self._client = AsyncClient(server, timeout=timeout, patience=patience)
+        self._portal = Portal()
+        self.medias = BlockingMedias(self._client.medias, self._portal)
+        self.jobs = BlockingJobs(self._client.jobs, self._portal)
+        self.transfers = BlockingTransfers(self._client.transfers, self._portal)
+
+    def close(self) -> None:
+        """Close every connection, and the thread that they are used in."""
+        self._portal.run(self._client.close())
+        self._portal.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

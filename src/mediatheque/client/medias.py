@@ -1,0 +1,212 @@
+"""Medias: list, find, upload, download, tag, delete."""
+
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from mediatheque.client.answers import decode
+from mediatheque.client.connection import Connection
+from mediatheque.client.downloads import Progress, download_media, read_media
+from mediatheque.client.errors import IntegrityError, InvalidError, NotFoundError
+from mediatheque.client.jsonapi import Filters, every, one
+from mediatheque.client.results import Media
+from mediatheque.client.uploads import upload_file
+
+NEWEST_FIRST = "-created_at"
+# Each id is a filter in a query string, which servers do not take at any length.
+_SEARCH_PAGE_SIZE = 100
+_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SEARCH_SORTS: Mapping[str, str] = {
+    "filename": "name,asc",
+    "-filename": "name,desc",
+    "size": "size,asc",
+    "-size": "size,desc",
+    "created_at": "uploaded,asc",
+    "-created_at": "uploaded,desc",
+}
+
+
+class _File(Struct, frozen=True):
+    id: str
+
+
+class _FilePage(Struct, frozen=True):
+    page: list[_File]
+    total: int
+
+
+class Medias:
+    """What can be asked of medias."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(
+        self,
+        *,
+        name: str = "",
+        tags: Sequence[str] = (),
+        filters: Filters | None = None,
+        sort: str = NEWEST_FIRST,
+        limit: int | None = None,
+    ) -> AsyncIterator[Media]:
+        """Yield medias, page by page as they are needed.
+
+        ``name``: part of the file's name, in any case. ``tags``: all of them. ``filters``: fields
+        with values, as in ``{"mime_type": "image/png", "size__gte": 1000, "key": ""}``. ``sort``:
+        fields separated by commas, ``-`` before a descending one; a search by name or tags finds
+        originals only, and sorts by one of filename, size and created_at.
+        """
+        found = (
+            self._search(name, tags, filters or {}, sort)
+            if name or tags
+            else every(
+                self._connection, "/medias", Media, filters=filters or {}, sort=sort, limit=limit
+            )
+        )
+        left = limit
+        async for media in found:
+            if left == 0:
+                return
+            left = None if left is None else left - 1
+            yield media
+
+    async def find(self, name: str, *, key: str = "") -> Media:
+        """Return a media by its resource, by ``resource/key``, or by its id.
+
+        Raises NotFoundError.
+        """
+        resource, _, path_key = name.partition("/")
+        try:
+            return one(
+                await self._connection.request("GET", _path("info", resource, key or path_key)),
+                Media,
+            )
+        except NotFoundError:
+            if not _ID.fullmatch(name):
+                raise
+            async for media in self.list(filters={"id": name}, sort="id"):
+                return media
+            raise
+
+    async def upload(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        on_progress: Progress | None = None,
+    ) -> Media:
+        """Upload a file, under its own name unless another is given, and return the media.
+
+        Raises OSError when it cannot be read, SourceChangedError when it changes meanwhile, and
+        IntegrityError when other bytes arrived than were sent; nothing is kept then.
+        """
+        source = Path(path)
+        media_id, digest = await upload_file(
+            self._connection,
+            source,
+            name=name or source.name,
+            tags=tags,
+            on_progress=on_progress or _ignore,
+        )
+        media = await self.find(media_id)
+        if not digest.agrees(media.size, media.checksum):
+            await self.delete(media)
+            raise IntegrityError(f"What the server received of {source} is not what was sent.")
+        return media
+
+    def read(self, media: Media, *, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a media, not verified, going on after broken connections."""
+        return read_media(self._connection, media, _file_path(media), start=start)
+
+    async def download(
+        self,
+        media: Media,
+        target: str | os.PathLike[str],
+        *,
+        on_progress: Progress | None = None,
+    ) -> None:
+        """Download a media to the file ``target``, which appears complete and verified, or not.
+
+        A download that was interrupted goes on where it stopped: its bytes wait beside
+        ``target``, in ``<id of the media>.part``. Raises OSError, IntegrityError, and
+        ConflictError when the same download runs already.
+        """
+        await download_media(
+            self._connection, media, _file_path(media), Path(target), on_progress or _ignore
+        )
+
+    async def delete(self, media: Media) -> None:
+        """Delete an original and everything derived from it."""
+        if media.key:
+            raise InvalidError(f"{media.key} is derived from {media.resource}, and goes with that.")
+        await self._connection.request("DELETE", _original(media))
+
+    async def add_tags(self, media: Media, tags: Sequence[str]) -> None:
+        """Add tags to those that an original has."""
+        await self._connection.request("POST", f"{_original(media)}/tags", body=list(tags))
+
+    async def remove_tags(self, media: Media, tags: Sequence[str]) -> None:
+        """Remove all of these tags from an original, or none when one of them is not there."""
+        await self._connection.request(
+            "DELETE", f"{_original(media)}/tags", body=list(tags), repeatable=False
+        )
+
+    async def _search(
+        self, name: str, tags: Sequence[str], filters: Filters, sort: str
+    ) -> AsyncIterator[Media]:
+        """Find files by name and tags, and look up what else is known of them."""
+        if sort not in _SEARCH_SORTS:
+            raise InvalidError(
+                f"A search by name or tag cannot be sorted by {sort!r}, only by filename, size or "
+                "created_at.",
+                field="sort",
+            )
+        params = [("name", name), ("tags", ",".join(tags)), ("sort", _SEARCH_SORTS[sort])]
+        params.append(("pageSize", str(_SEARCH_PAGE_SIZE)))
+        number, more = 0, True
+        seen: set[str] = set()
+        while more:
+            answer = await self._connection.request(
+                "GET", "/api/file", params=[*params, ("page", str(number))]
+            )
+            page = decode(answer, _FilePage)
+            # What is uploaded meanwhile moves the end of one page to the start of the next.
+            ids = [file.id for file in page.page if file.id not in seen]
+            for media in await self._look_up(ids, filters):
+                yield media
+            seen = {file.id for file in page.page}
+            number += 1
+            more = number * _SEARCH_PAGE_SIZE < page.total
+
+    async def _look_up(self, ids: Sequence[str], filters: Filters) -> Sequence[Media]:
+        """Return those of the medias with these ids that pass, in the same order."""
+        if not ids:
+            return []
+        listed = every(
+            self._connection, "/medias", Media, filters={**filters, "id__in": ids}, sort="id"
+        )
+        found = {media.id: media async for media in listed}
+        return [found[media_id] for media_id in ids if media_id in found]
+
+
+def _path(what: str, resource: str, key: str) -> str:
+    path = f"/medias/{what}/{quote(resource, safe='')}"
+    return f"{path}/{quote(key, safe='')}" if key else path
+
+
+def _file_path(media: Media) -> str:
+    return _path("files", media.resource, media.key)
+
+
+def _original(media: Media) -> str:
+    return f"/api/file/{media.id}"
+
+
+def _ignore(_done: int, _total: int) -> None:
+    """Take progress that nobody asked for."""

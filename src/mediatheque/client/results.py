@@ -1,0 +1,153 @@
+"""What the server answers with, typed. Sizes in bytes, times in UTC, ratios from 0 to 1."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+LIVE_STATUSES = frozenset({"pending", "running", "paused"})
+"""Statuses of jobs and transfers of which more is to come."""
+
+
+class Checksum(Struct, frozen=True):
+    """``crc64nvme`` in base64 as S3 writes it, ``blake3`` hexadecimal; None when not known."""
+
+    crc64nvme: str | None = None
+    blake3: str | None = None
+
+
+class Media(Struct, frozen=True, kw_only=True):
+    """One stored file. ``(resource, key)`` is its address; ``key`` is empty for an original."""
+
+    id: str
+    resource: str
+    key: str
+    filename: str
+    size: int
+    mime_type: str
+    created_by: str
+    created_role: str
+    public: bool
+    created_at: datetime
+    updated_at: datetime
+    project_id: str | None
+    checksum: Checksum
+    tags: tuple[str, ...]
+    meta: dict[str, Any]
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One durable piece of work.
+
+    ``status``: pending, running, paused, completed, errored or cancelled. Higher ``priority``
+    first. ``unicity``: no two live jobs have the same.
+    """
+
+    id: str
+    job_class: str
+    arguments: dict[str, Any]
+    priority: int
+    status: str
+    progress: float
+    retry_count: int
+    error: str | None
+    unicity: str | None
+    scheduled_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def live(self) -> bool:
+        """Whether there is still something to come."""
+        return self.status in LIVE_STATUSES
+
+
+class Signalled(Struct, frozen=True):
+    """How many jobs took a signal, and how many are in a status that does not allow it."""
+
+    signalled: int
+    refused: int
+
+
+class JobEvent(Struct, frozen=True, kw_only=True):
+    """Something that happened to a job.
+
+    ``kind`` names it: ``started``, ``completed``, …; ``progress`` for news of a running job and
+    ``state`` for where a job stood when watching began, both without a history ``id``.
+    """
+
+    job: str
+    kind: str
+    at: datetime
+    status: str
+    progress: float
+    id: int | None = None
+    actor: str | None = None
+    detail: dict[str, Any] = {}
+
+    @property
+    def live(self) -> bool:
+        """Whether there is still something to come."""
+        return self.status in LIVE_STATUSES
+
+
+class FileCounts(Struct, frozen=True):
+    """How many files of a transfer stand where; ``total`` grows until all are found."""
+
+    total: int
+    complete: int
+    failed: int
+    skipped: int
+    pending: int
+
+
+class ByteCounts(Struct, frozen=True):
+    """How many bytes a transfer has to move, and has moved."""
+
+    total: int
+    complete: int
+
+
+class Transfer(Struct, frozen=True, kw_only=True):
+    """Files of the server's machine on their way to the store.
+
+    ``status``: pending, running, paused, complete, failed or cancelled. ``sources`` are URIs.
+    ``scanned``: whether all files below the sources are known. ``rate`` in bytes per second,
+    ``eta`` in seconds, ``bandwidth`` the limit in bytes per second; None where not known or none.
+    """
+
+    id: str
+    status: str
+    sources: tuple[str, ...]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: float
+    files: FileCounts
+    bytes: ByteCounts
+    scanned: bool
+    rate: float | None
+    eta: float | None
+    bandwidth: int | None
+    error: str | None
+
+    @property
+    def live(self) -> bool:
+        """Whether there is still something to come."""
+        return self.status in LIVE_STATUSES
+
+
+class TransferFile(Struct, frozen=True, kw_only=True):
+    """One file of a transfer. ``state``: pending, complete, failed or skipped."""
+
+    position: int
+    uri: str
+    size: int | None
+    state: str
+    bytes: int
+    checksum: Checksum | None
+    error: str | None
+    media_id: str | None
+    resource: str | None

@@ -1,0 +1,123 @@
+"""Transfers: files of the server's own machine on their way to the store."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal, Protocol, TypeVar
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from msgspec import Struct, field
+
+from mediatheque.client.answers import decode
+from mediatheque.client.connection import Connection
+from mediatheque.client.results import Transfer, TransferFile
+
+_PAGE_SIZE = 500
+_NO_FILES = (("limit", "0"),)
+
+Signal = Literal["cancel", "pause", "resume", "retry"]
+_Item_co = TypeVar("_Item_co", covariant=True)
+
+
+class _Page(Protocol[_Item_co]):
+    @property
+    def items(self) -> Sequence[_Item_co]: ...
+
+    @property
+    def next(self) -> str | None: ...
+
+
+class _TransferPage(Struct, frozen=True):
+    items: tuple[Transfer, ...] = field(name="transfers")
+    next: str | None
+
+
+class _FilePage(Struct, frozen=True):
+    items: tuple[TransferFile, ...] = field(name="file_list")
+    next: str | None
+
+
+class Transfers:
+    """What can be asked of transfers. Each one is a job under the same id."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create(
+        self, sources: Sequence[str | os.PathLike[str]], *, bandwidth: int | None = None
+    ) -> Transfer:
+        """Start a transfer of files, and of all files below folders, of the server's machine.
+
+        A source is a path, or a URI. ``bandwidth``: bytes per second at most. Raises InvalidError,
+        whose ``refused`` names each source that the server does not accept.
+        """
+        answer = await self._connection.request(
+            "POST",
+            "/transfers",
+            body={
+                "media_files": [source_uri(source) for source in sources],
+                "bandwidth": bandwidth,
+            },
+            repeatable=False,
+        )
+        return decode(answer, Transfer)
+
+    def list(
+        self, *, status: Sequence[str] = (), limit: int | None = None
+    ) -> AsyncIterator[Transfer]:
+        """Yield transfers, newest first: all of them, or those in one of these statuses."""
+        params = {"status": ",".join(status)} if status else {}
+        return self._every("/transfers", params, _TransferPage, limit)
+
+    async def find(self, transfer_id: str) -> Transfer:
+        """Return a transfer. Raises NotFoundError."""
+        answer = await self._connection.request("GET", _path(transfer_id), params=_NO_FILES)
+        return decode(answer, Transfer)
+
+    def files(
+        self, transfer_id: str, *, state: str | None = None, limit: int | None = None
+    ) -> AsyncIterator[TransferFile]:
+        """Yield the files of a transfer: all of them, or those in one state."""
+        params = {"state": state} if state else {}
+        return self._every(_path(transfer_id), params, _FilePage, limit)
+
+    async def signal(self, transfer_id: str, signal: Signal) -> Transfer:
+        """Cancel, pause or resume a transfer, or retry those of its files that failed.
+
+        Raises NotFoundError, and ConflictError when its status does not allow it.
+        """
+        answer = await self._connection.request("POST", f"{_path(transfer_id)}/{signal}")
+        return decode(answer, Transfer)
+
+    async def set_bandwidth(self, transfer_id: str, bandwidth: int | None) -> Transfer:
+        """Limit a transfer to ``bandwidth`` bytes per second, or not at all."""
+        answer = await self._connection.request(
+            "PATCH", _path(transfer_id), body={"bandwidth": bandwidth}
+        )
+        return decode(answer, Transfer)
+
+    async def _every(
+        self, path: str, params: dict[str, str], kind: type[_Page[_Item_co]], limit: int | None
+    ) -> AsyncIterator[_Item_co]:
+        """Yield the items of a list, at most ``limit``, page by page as they are needed."""
+        size = _PAGE_SIZE if limit is None else min(_PAGE_SIZE, limit)
+        query = [*params.items(), ("limit", str(size))]
+        left = limit
+        while query and left != 0:
+            page = decode(await self._connection.request("GET", path, params=query), kind)
+            for item in page.items[:left]:
+                yield item
+            left = None if left is None else max(0, left - len(page.items))
+            # Only the query: behind a proxy the address of the link may be another.
+            query = parse_qsl(urlsplit(page.next or "").query)
+
+
+def source_uri(source: str | os.PathLike[str]) -> str:
+    """Return the URI of a source, made absolute; a path keeps its bytes, whatever its encoding."""
+    if isinstance(source, str) and "://" in source:
+        return source
+    path = os.path.abspath(source)  # noqa: PTH100 - symlinks are the server's to follow
+    return "file://" + quote(os.fsencode(path))
+
+
+def _path(transfer_id: str) -> str:
+    return f"/transfers/{quote(transfer_id, safe='')}"

@@ -1,0 +1,107 @@
+import asyncio
+import inspect
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from mediatheque.client import Client, InvalidError, blocking
+from mediatheque.client.jobs import Jobs
+from mediatheque.client.medias import Medias
+from mediatheque.client.portal import Blocking, Portal, waits, yields
+from mediatheque.client.transfers import Transfers
+from tests.support.scripted import scripted
+from tests.unit.client.test_lists import job_page
+
+
+def verbs(noun: type) -> dict[str, Callable[..., Any]]:
+    found = inspect.getmembers(noun, inspect.isfunction)
+    return {name: verb for name, verb in found if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    ("noun", "face"),
+    [
+        (Medias, blocking.BlockingMedias),
+        (Jobs, blocking.BlockingJobs),
+        (Transfers, blocking.BlockingTransfers),
+    ],
+)
+def test_every_verb_has_its_blocking_face(noun: type, face: type) -> None:
+    assert verbs(face).keys() == verbs(noun).keys()
+    for name, verb in verbs(face).items():
+        assert inspect.signature(verb) == inspect.signature(verbs(noun)[name])
+        assert verb.__doc__ == verbs(noun)[name].__doc__
+
+
+async def test_the_blocking_client_works_where_a_loop_runs() -> None:
+    async with scripted(job_page("a", "b")) as server:
+
+        def list_jobs() -> list[str]:
+            with Client(server.url) as client:
+                return [job.id for job in client.jobs.list()]
+
+        assert await asyncio.to_thread(list_jobs) == ["a", "b"]
+
+
+def test_errors_pass_through_and_the_thread_ends() -> None:
+    before = threading.active_count()
+    with pytest.raises(InvalidError), Client() as client:
+        next(client.medias.list(name="x", sort="key"))
+
+    assert threading.active_count() == before
+
+
+def test_an_address_that_is_none_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    with pytest.raises(InvalidError):
+        Client("nowhere")
+
+    assert threading.active_count() == before
+
+
+class Noun:
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    async def count(self) -> AsyncIterator[int]:
+        try:
+            for number in range(10):
+                yield number
+        finally:
+            self.closed.set()
+
+    async def wait(self) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            self.closed.set()
+
+
+class Face(Blocking[Noun]):
+    count = yields(Noun.count)
+    wait = waits(Noun.wait)
+
+
+def test_leaving_an_iteration_ends_the_asynchronous_one() -> None:
+    noun, portal = Noun(), Portal()
+    numbers = Face(noun, portal).count()
+    assert next(numbers) == 0
+    assert not noun.closed.is_set()
+    del numbers
+
+    assert noun.closed.wait(5)
+    portal.close()
+
+
+def test_an_interrupt_cancels_what_is_waited_for() -> None:
+    noun, portal = Noun(), Portal()
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        Face(noun, portal).wait()
+
+    assert noun.closed.wait(5)
+    portal.close()
