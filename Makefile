@@ -47,11 +47,11 @@ format: setup ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet $(SOURCES)
 
-bench: setup ## Measure beside nginx (BENCH="--only upload --size 256")
+bench: setup ## Measure beside nginx, s5cmd, rclone and aws (BENCH="--only upload --size 256")
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 docs: setup ## Write the reference of settings anew
 	@$(BIN)/python -m scripts.settings_reference
 
 clean: ## Remove what was installed and made; keeps ./data
-	@rm -rf .venv build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-peers build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import load, nginx, report
+from tests.bench import load, nginx, peers, report
 from tests.bench.cases import CASES
 from tests.bench.machine import describe
 from tests.bench.outcome import BenchError, Outcome
@@ -30,16 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--write-docs replaces every table, so it does not go with --only")
     started = datetime.now(UTC)
     nginx_program, wrk_program = nginx.find(), load.find()
-    missing = tuple(
-        name
-        for name, program in (
-            ("nginx with http_dav_module", nginx_program),
-            ("wrk", wrk_program),
-        )
-        if program is None
-    )
+    programs = {"nginx with http_dav_module": nginx_program, "wrk": wrk_program}
+    transfer_peers = {}
+    if "transfers" in chosen.only:
+        transfer_peers = peers.install()
+        programs |= {name: transfer_peers.get(name) for name in peers.NAMES}
+    missing = tuple(name for name, program in programs.items() if program is None)
     for name in missing:
-        _say(f"{name} is not installed (Debian: apt-get install nginx wrk)")
+        _say(f"{name} is missing (Debian: apt-get install nginx wrk; the others come from PyPI)")
     chosen.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as directory:
         plan = Plan(
@@ -49,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows=chosen.rows,
             nginx=nginx_program,
             wrk=wrk_program,
+            peers=transfer_peers,
         )
         try:
             outcomes = _run(chosen.only, plan)

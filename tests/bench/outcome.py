@@ -1,7 +1,7 @@
 """What a benchmark finds out: one kind of outcome for each kind of question."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.bench.probe import Usage
@@ -101,12 +101,70 @@ class Rate:
         return self.median >= self.target_per_second
 
 
-Outcome = Comparison | Memory | Latency | Rate
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number about ``subject`` (a table of its own), taken once or several times.
+
+    ``unit`` as it is written behind the number, ``at_most`` in the same unit.
+    """
+
+    subject: str
+    what: str
+    unit: str
+    values: tuple[float, ...]
+    at_most: float | None = None
+
+    @property
+    def median(self) -> float:
+        """Median of the values."""
+        return statistics.median(self.values)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the median keeps the target; None when there is none."""
+        return None if self.at_most is None else self.median <= self.at_most
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A target of a race: ``value`` is None when nothing could be compared."""
+
+    what: str
+    value: float | None
+    at_most: float
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the value keeps the target; None when there is no value."""
+        return None if self.value is None else self.value <= self.at_most
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """The same work done by several in turns: what each of them used, and what we wanted."""
+
+    what: str
+    runs: Mapping[str, tuple[Usage, ...]]
+    bounds: tuple[Bound, ...]
+
+    @property
+    def met(self) -> bool | None:
+        """Whether every target that could be judged was kept; None when there was none."""
+        judged = [bound.met for bound in self.bounds if bound.met is not None]
+        return all(judged) if judged else None
+
+
+Outcome = Comparison | Memory | Latency | Rate | Figure | Race
 
 
 def median_wall(runs: Sequence[Usage]) -> float:
     """Median wall time in seconds."""
     return statistics.median(run.wall_seconds for run in runs)
+
+
+def median_cpu(runs: Sequence[Usage]) -> float:
+    """Median processor time in seconds."""
+    return statistics.median(run.cpu_seconds for run in runs)
 
 
 def min_wall(runs: Sequence[Usage]) -> float:

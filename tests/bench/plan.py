@@ -1,5 +1,6 @@
 """What a run is asked to do, and with what."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ class Plan:
     """``size`` of the big file in bytes, ``rows`` of the long list.
 
     ``directory`` is on the disk that is measured. ``nginx`` and ``wrk`` are paths of programs,
-    None where the machine has none.
+    None where the machine has none; ``peers`` has those of the peers of transfers that are there.
     """
 
     directory: Path
@@ -18,3 +19,4 @@ class Plan:
     rows: int
     nginx: str | None
     wrk: str | None
+    peers: Mapping[str, str]

@@ -1,10 +1,12 @@
 """What a server's processes use while something is done to them: time, processor, memory."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -13,6 +15,8 @@ _PSS_EVERY = 5
 """PSS walks every mapping of a process, so it is read on every fifth sample only."""
 _LIST_EVERY = 20
 """Finding children reads all of ``/proc``; servers start processes rarely."""
+
+_OWN_PAGES = re.compile(r"^Rss(?:Anon|Shmem):\s+(\d+) kB$", re.MULTILINE)
 
 ListProcesses = Callable[[], Sequence[psutil.Process]]
 
@@ -23,12 +27,15 @@ class Usage:
 
     ``peak_rss_bytes`` is the sum over processes and counts shared pages once for each of them;
     ``peak_pss_bytes`` counts them once in all (0 where the system does not tell, as on macOS).
+    ``peak_unmapped_bytes`` is the resident memory less the pages of mapped files, which the kernel
+    can take back at any time (0 where the system does not tell).
     """
 
     wall_seconds: float
     cpu_seconds: float
     peak_rss_bytes: int
     peak_pss_bytes: int
+    peak_unmapped_bytes: int
 
 
 class Probe:
@@ -52,7 +59,7 @@ class Probe:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Measure what happens inside the block."""
-        peaks = _Peaks(self._weighed)
+        peaks = Peaks(self._weighed)
         peaks.start()
         cpu_before = cpu_seconds(self._counted())
         started = time.perf_counter()
@@ -62,20 +69,24 @@ class Probe:
             wall = time.perf_counter() - started
             cpu = cpu_seconds(self._counted()) - cpu_before
             peaks.stop()
-        self.usage = Usage(wall, cpu + self._extra_cpu_seconds, peaks.rss, peaks.pss)
+        self.usage = Usage(
+            wall, cpu + self._extra_cpu_seconds, peaks.rss, peaks.pss, peaks.unmapped
+        )
 
 
-class _Peaks(threading.Thread):
+class Peaks(threading.Thread):
     """Samples memory in the background until stopped; at least once before and once after."""
 
     def __init__(self, weighed: ListProcesses) -> None:
         super().__init__(daemon=True)
         self.rss = 0
         self.pss = 0
+        self.unmapped = 0
         self._weighed = weighed
         self._stopping = threading.Event()
 
     def run(self) -> None:
+        """Sample until stopped."""
         count = 0
         processes: Sequence[psutil.Process] = ()
         while True:
@@ -83,6 +94,7 @@ class _Peaks(threading.Thread):
             if count % _LIST_EVERY == 0 or last:
                 processes = self._weighed()
             self.rss = max(self.rss, rss_bytes(processes))
+            self.unmapped = max(self.unmapped, unmapped_bytes(processes))
             if count % _PSS_EVERY == 0 or last:
                 self.pss = max(self.pss, pss_bytes(processes))
             if last:
@@ -90,6 +102,7 @@ class _Peaks(threading.Thread):
             count += 1
 
     def stop(self) -> None:
+        """Take the last sample and return."""
         self._stopping.set()
         self.join()
 
@@ -122,6 +135,18 @@ def rss_bytes(processes: Sequence[psutil.Process]) -> int:
             total += process.memory_info().rss
         except psutil.NoSuchProcess:
             continue
+    return total
+
+
+def unmapped_bytes(processes: Sequence[psutil.Process]) -> int:
+    """Sum the resident memory of processes without the pages of mapped files (0 but on Linux)."""
+    total = 0
+    for process in processes:
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        except OSError:  # it has ended, or the system has no such file
+            continue
+        total += sum(int(kilobytes) << 10 for kilobytes in _OWN_PAGES.findall(status))
     return total
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the long list, with what the answer must hold."""
+"""What is asked of a long list, with what the answer must hold."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -6,25 +6,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.bench.listed import Listed
 from tests.bench.seed import Database
 
-FILTERED = (
-    "id",
-    "resource",
-    "key",
-    "filename",
-    "size",
-    "mime_type",
-    "created_by",
-    "created_role",
-    "public",
-    "created_at",
-    "updated_at",
-    "project_id",
-)
-"""Every field of medias that door 3 declares as a filter."""
-
-_RANGES = ("size", "created_at", "updated_at")
 _RANGE_FRACTIONS = (0.1, 0.99, 0.9999)
 _PAGE_SIZE = 50
 
@@ -38,13 +22,13 @@ class Question:
     rows: int
 
 
-def medias(**parameters: object) -> str:
-    """Return the path of door 3's list; ``page_size`` stands for ``page[size]`` and so on."""
+def page(listed: Listed, **parameters: object) -> str:
+    """Return the path of a page; ``page_size`` stands for ``page[size]`` and so on."""
     named = {
         name.replace("page_", "page[") + "]" if name.startswith("page_") else name: value
         for name, value in parameters.items()
     }
-    return f"/medias?{urlencode(named)}"
+    return f"{listed.path}?{urlencode(named)}"
 
 
 async def filters(database: Database) -> list[Question]:
@@ -58,26 +42,28 @@ async def filters(database: Database) -> list[Question]:
 
 
 async def _equal(database: Database) -> AsyncIterator[Question]:
-    for column in FILTERED:
+    for column in database.listed.filters:
         for value, rows in await database.values(column):
-            yield _question(f"filter[{column}]", value, rows)
+            yield _question(database.listed, f"filter[{column}]", value, rows)
 
 
 async def _ranges(database: Database) -> AsyncIterator[Question]:
-    for column in _RANGES:
-        for value in await database.quantiles(column, _RANGE_FRACTIONS):
+    for column in database.listed.ranges:
+        for value in dict.fromkeys(await database.quantiles(column, _RANGE_FRACTIONS)):
             rows = await database.count(f"{column} >= $1", value)
-            yield _question(f"filter[{column}__gte]", value, rows)
+            yield _question(database.listed, f"filter[{column}__gte]", value, rows)
 
 
 async def _several(database: Database) -> Question:
-    chosen = await database.values("mime_type")
+    column = database.listed.several
+    chosen = await database.values(column)
     values = ",".join(value for value, _ in chosen)
-    return _question("filter[mime_type__in]", values, sum(rows for _, rows in chosen))
+    rows = sum(rows for _, rows in chosen)
+    return _question(database.listed, f"filter[{column}__in]", values, rows)
 
 
-def _question(name: str, value: Any, rows: int) -> Question:
-    target = f"/medias?{urlencode({name: _written(value), 'page[size]': _PAGE_SIZE})}"
+def _question(listed: Listed, name: str, value: Any, rows: int) -> Question:
+    target = f"{listed.path}?{urlencode({name: _written(value), 'page[size]': _PAGE_SIZE})}"
     return Question(f"{name}, {rows:,} rows match", target, min(rows, _PAGE_SIZE))
 
 

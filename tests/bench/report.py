@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +11,15 @@ from typing import Any
 from tests.bench.machine import Machine
 from tests.bench.outcome import (
     BenchError,
+    Bound,
     Comparison,
+    Figure,
     Latency,
     Memory,
     Outcome,
+    Race,
     Rate,
+    median_cpu,
     median_wall,
     min_wall,
 )
@@ -60,6 +64,8 @@ def markdown(report: Report) -> str:
         _memory([one for one in report.outcomes if isinstance(one, Memory)]),
         _latencies([one for one in report.outcomes if isinstance(one, Latency)]),
         _rates([one for one in report.outcomes if isinstance(one, Rate)]),
+        _races([one for one in report.outcomes if isinstance(one, Race)]),
+        *_figures([one for one in report.outcomes if isinstance(one, Figure)]),
     ]
     return "\n\n".join([_heading(report), *(table for table in tables if table)])
 
@@ -84,7 +90,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         derived |= {"ratio": outcome.ratio, "ratio_of_minima": outcome.ratio_of_minima}
     elif isinstance(outcome, Latency):
         derived |= {"median": outcome.median, "p95": outcome.p95}
-    elif isinstance(outcome, Rate):
+    elif isinstance(outcome, Rate | Figure):
         derived |= {"median": outcome.median}
     return derived | asdict(outcome)
 
@@ -176,6 +182,45 @@ def _rates(outcomes: Sequence[Rate]) -> str:
     )
 
 
+def _races(outcomes: Sequence[Race]) -> str:
+    return _table(
+        "Transfers to one store",
+        "What | By | Seconds | CPU s | Peak MB | Targets",
+        [
+            [
+                "" if number else one.what,
+                name,
+                _seconds(runs),
+                _cpu(runs),
+                f"{max(run.peak_unmapped_bytes for run in runs) / 1e6:.0f}",
+                "" if number else "; ".join(_bound(bound) for bound in one.bounds),
+            ]
+            for one in outcomes
+            for number, (name, runs) in enumerate(one.runs.items())
+        ],
+    )
+
+
+def _figures(outcomes: Sequence[Figure]) -> Iterator[str]:
+    """Render a table for each subject."""
+    for subject in dict.fromkeys(one.subject for one in outcomes):
+        yield _table(
+            subject,
+            "What | Median (least to most) | Target",
+            [
+                [
+                    one.what,
+                    _spread(one),
+                    "none"
+                    if one.at_most is None
+                    else _target(f"≤ {one.at_most:g} {one.unit}", met=one.met),
+                ]
+                for one in outcomes
+                if one.subject == subject
+            ],
+        )
+
+
 def _table(title: str, head: str, rows: Iterable[Sequence[str]]) -> str:
     """Return a titled Markdown table, or nothing for no rows."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
@@ -194,7 +239,7 @@ def _seconds(runs: Sequence[Usage]) -> str:
 def _cpu(runs: Sequence[Usage]) -> str:
     if not runs:
         return _NOT_MEASURED
-    return f"{statistics.median(run.cpu_seconds for run in runs):.2f}"
+    return f"{median_cpu(runs):.2f}"
 
 
 def _megabytes(runs: Sequence[Usage]) -> str:
@@ -207,6 +252,24 @@ def _ratio(one: Comparison) -> str:
     if one.ratio is None or one.ratio_of_minima is None:
         return _NOT_MEASURED
     return f"{one.ratio:.2f} ({one.ratio_of_minima:.2f})"
+
+
+def _spread(one: Figure) -> str:
+    said = _number(one.median)
+    if len(one.values) > 1:
+        said += f" ({_number(min(one.values))} to {_number(max(one.values))})"
+    return f"{said} {one.unit}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def _bound(one: Bound) -> str:
+    said = f"{one.what} ≤ {one.at_most:g}"
+    if one.value is None:
+        return f"{said}: {_NOT_MEASURED}"
+    return f"{_target(said, met=one.met)} ({one.value:.3g})"
 
 
 def _target(text: str, *, met: bool | None) -> str:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -34,29 +34,56 @@ class Service:
 
     def own_processes(self) -> list[psutil.Process]:
         """Return the processes that run our code: everything but the embedded PostgreSQL."""
-        return [process for process in self._processes() if not _is_database(process)]
+        return [process for process in self._processes() if not is_database(process)]
+
+    def worker_processes(self) -> list[psutil.Process]:
+        """Return the job worker and what descends from it."""
+        workers = [process for process in self.own_processes() if _is_worker(process)]
+        return [member for worker in workers for member in family(worker)]
+
+    def database_processes(self) -> list[psutil.Process]:
+        """Return the processes of the embedded PostgreSQL."""
+        return [process for process in self._processes() if is_database(process)]
+
+    def kill(self) -> None:
+        """Kill every process with SIGKILL, as a power cut would."""
+        everything = self._processes()
+        for process in everything:
+            with suppress(psutil.NoSuchProcess):  # it may have ended with another
+                process.kill()
+        psutil.wait_procs(everything, timeout=_STOP_SECONDS)
 
     def _processes(self) -> list[psutil.Process]:
         return family(self._process)
 
 
 @contextmanager
-def running(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[Service]:
+def running(
+    directory: Path, settings: Mapping[str, str] | None = None, *, again: bool = False
+) -> Iterator[Service]:
     """Run ``mediatheque serve`` on a fresh data directory for the length of a block.
 
-    Everything is as shipped but for ``settings`` (``MEDIATHEQUE_…`` variables); what the caller's
-    own environment says of Mediatheque is left out.
+    With ``again`` on the data directory that an earlier block left. Everything is as shipped but
+    for ``settings`` (``MEDIATHEQUE_…`` variables); what the caller's own environment says of
+    Mediatheque is left out.
 
     :raises BenchError: it does not start or stop, or the block raised it; says what it wrote last.
     """
     address = free_address()
     data_dir = directory / "data"
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=again)
     log = directory / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [Path(sys.executable).with_name("mediatheque"), "serve"],
-            env=_environment(address, data_dir, settings or {}),
+            env=environment(
+                data_dir,
+                {
+                    "MEDIATHEQUE_HOST": address.host,
+                    "MEDIATHEQUE_PORT": str(address.port),
+                    **(settings or {}),
+                },
+            ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -73,16 +100,12 @@ def running(directory: Path, settings: Mapping[str, str] | None = None) -> Itera
         _stop(process)
 
 
-def _environment(address: Address, data_dir: Path, settings: Mapping[str, str]) -> dict[str, str]:
+def environment(data_dir: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the caller's environment with these settings of Mediatheque and no other ones."""
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("MEDIATHEQUE_")
     }
-    return inherited | {
-        "MEDIATHEQUE_DATA_DIR": str(data_dir),
-        "MEDIATHEQUE_HOST": address.host,
-        "MEDIATHEQUE_PORT": str(address.port),
-        **settings,
-    }
+    return {**inherited, "MEDIATHEQUE_DATA_DIR": str(data_dir), **settings}
 
 
 def _wait_until_ready(address: Address, process: subprocess.Popen[bytes]) -> None:
@@ -117,7 +140,15 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
                 left_over.kill()
 
 
-def _is_database(process: psutil.Process) -> bool:
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "worker" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def is_database(process: psutil.Process) -> bool:
+    """Tell whether this is PostgreSQL, or one of its processes."""
     try:
         return bool(process.name() == _DATABASE)
     except psutil.NoSuchProcess:

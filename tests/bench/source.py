@@ -3,6 +3,7 @@
 import mmap
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,22 @@ def random_source(directory: Path, size: int) -> Iterator[Source]:
     finally:
         os.close(descriptor)
         path.unlink()
+
+
+@contextmanager
+def random_files(directory: Path, count: int, size: int) -> Iterator[list[Path]]:
+    """Write files of ``size`` bytes that do not compress, and remove them at the end."""
+    directory.mkdir(parents=True)
+    generator = random.Random(20240229)
+    paths = [directory / f"{number:06}.bin" for number in range(count)]
+    for path in paths:
+        with path.open("wb") as file:
+            for start in range(0, size, MIB):
+                file.write(generator.randbytes(min(MIB, size - start)))
+    try:
+        yield paths
+    finally:
+        shutil.rmtree(directory)
 
 
 def file_digest(path: Path) -> str:

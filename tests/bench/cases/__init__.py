@@ -2,7 +2,16 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.bench.cases import download, lists, memory, small, upload
+from tests.bench.cases import (
+    download,
+    jobs,
+    lists,
+    memory,
+    small,
+    transfers,
+    transfers_alone,
+    upload,
+)
 from tests.bench.outcome import Outcome
 from tests.bench.plan import Plan
 
@@ -12,5 +21,8 @@ CASES: Mapping[str, Callable[[Plan], list[Outcome]]] = {
     "memory": memory.run,
     "lists": lists.run,
     "small": small.run,
+    "jobs": jobs.run,
+    "transfers": transfers.run,
+    "transfers-alone": transfers_alone.run,
 }
 """Every case by the name that ``--only`` takes, in the order in which they run."""

@@ -1,0 +1,104 @@
+"""The peers of transfers: three programs that copy files to S3, as someone who knows them would."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from tests.bench.outcome import BenchError
+from tests.bench.probe import Peaks, Usage, family
+from tests.support.seaweedfs import SeaweedFS
+
+NAMES = ("s5cmd", "rclone", "aws-cli")
+
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_ENVIRONMENT = _CHECKOUT / ".venv-peers"
+_REQUIREMENTS = Path(__file__).with_name("peers.txt")
+_REGION = "us-east-1"
+
+
+def install() -> dict[str, str]:
+    """Install the peers into an environment of their own; return the programs that are there.
+
+    Nothing is fetched when they are there already, in the versions of ``peers.txt``.
+    """
+    python = _ENVIRONMENT / "bin" / "python"
+    if not python.exists():
+        _uv("venv", "--python", sys.executable, _ENVIRONMENT)
+    sync: tuple[str | Path, ...] = ("pip", "sync", "--python", python, _REQUIREMENTS)
+    if not _uv(*sync):
+        # Behind a proxy that brings certificates of its own, those of this system are needed.
+        _uv(*sync, "--system-certs")
+    programs = {
+        # The command that its package installs starts Python to start this.
+        "s5cmd": next(_ENVIRONMENT.glob("lib/python*/site-packages/s5cmd/bin/s5cmd"), None),
+        "rclone": _ENVIRONMENT / "bin" / "rclone",
+        "aws-cli": _ENVIRONMENT / "bin" / "aws",
+    }
+    return {name: str(path) for name, path in programs.items() if path and path.exists()}
+
+
+def copy(name: str, program: str, source: Path, store: SeaweedFS, prefix: str) -> Usage:
+    """Copy a file, or all files of a folder, below a prefix; return what the program used.
+
+    :raises BenchError: it fails; says what it wrote.
+    """
+    command = _command(name, program, source, store, prefix)
+    started = time.perf_counter()
+    process = psutil.Popen(
+        command,
+        env=_environment(store),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    peaks = Peaks(lambda: family(process))
+    peaks.start()
+    said = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    peaks.stop()
+    if status:
+        raise BenchError(f"{name} ended with status {status}: {said[-3000:]!r}")
+    cpu = used.ru_utime + used.ru_stime
+    return Usage(wall, cpu, peaks.rss, peaks.pss, peaks.unmapped)
+
+
+def _command(
+    name: str, program: str, source: Path, store: SeaweedFS, prefix: str
+) -> list[str | Path]:
+    folder = source.is_dir()
+    target = f"s3://{store.bucket}/{prefix}/"
+    if name == "s5cmd":
+        what = f"{source}/" if folder else source
+        return [program, "--log=error", f"--endpoint-url={store.endpoint}", "cp", what, target]
+    if name == "rclone":
+        options = f"provider=SeaweedFS,env_auth=true,region={_REGION},endpoint='{store.endpoint}'"
+        remote = f":s3,{options}:{store.bucket}/{prefix}"
+        # Four at once, its default, is slow for small files; more than 16 gain nothing.
+        return [program, "copy", "--transfers=16", "--s3-no-check-bucket", source, remote]
+    recursive = ["--recursive"] if folder else []
+    endpoint = f"--endpoint-url={store.endpoint}"
+    return [program, endpoint, "s3", "cp", "--only-show-errors", *recursive, source, target]
+
+
+def _environment(store: SeaweedFS) -> Mapping[str, str]:
+    """Return an environment in which nothing of this machine configures the programs."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.devnull,
+        "RCLONE_CONFIG": "",
+        "AWS_REGION": _REGION,
+        "AWS_DEFAULT_REGION": _REGION,
+        **store.environment,
+    }
+
+
+def _uv(*arguments: str | Path) -> bool:
+    """Run uv and tell whether it did what it was asked to."""
+    uv = Path(sys.executable).with_name("uv")
+    return subprocess.run([uv, "--quiet", *arguments], check=False).returncode == 0
