@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from demo.doors import Step, through_files, through_medias
+from demo.doors import Step, through_files, through_medias, through_transfers
 from demo.samples import make_samples
 from demo.service import DemoError, running
 
@@ -31,14 +31,16 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="demo-", dir=_BUILD) as folder:
         started = time.monotonic()
         try:
-            sources = [*make_samples(Path(folder) / "samples"), *given]
-            with running(Path(folder) / "data") as service:
+            samples = Path(folder) / "samples"
+            sources = [*make_samples(samples), *given]
+            with running(Path(folder) / "data", samples) as service:
                 console.print(f"The service answers at {service.url} (embedded PostgreSQL, folder)")
                 steps = [
                     step
                     for source in sources
                     for step in (*through_medias(service, source), *through_files(service, source))
                 ]
+                steps += through_transfers(service, samples)
         except DemoError as error:
             console.print(f"[red]The demo failed:[/red] {error}")
             return 1

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
 from demo.service import DemoError, RunningService
 
 _PIECE = 1 << 20
+_TRANSFER_SECONDS = 120
+_UNDER_WAY = {"pending", "running"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,46 @@ def through_files(service: RunningService, source: Path) -> Iterator[Step]:
     yield done("find by tag", find)
     yield done("signed GET", lambda: _compare(service, known["url"], source))
     yield done("delete", remove)
+
+
+def through_transfers(service: RunningService, folder: Path) -> Iterator[Step]:
+    """Let the service fetch a folder as a job, look at both, and compare every file."""
+    done = _recorder(folder, "transfers")
+    known: dict[str, Any] = {}
+
+    def start() -> str:
+        answer = service.http.post("/transfer_media", json={"media_files": [str(folder)]})
+        _expect(answer.status_code == httpx.codes.ACCEPTED, f"refused: {answer.text[:300]}")
+        known["status"] = answer.headers["location"]
+        known["id"] = known["status"].rsplit("/", 1)[1]
+        return ""
+
+    def wait() -> str:
+        deadline = time.monotonic() + _TRANSFER_SECONDS
+        while (status := _json(service.http.get(known["status"]))["status"]) in _UNDER_WAY:
+            _expect(time.monotonic() < deadline, f"the transfer is still {status}")
+            time.sleep(0.05)
+        _expect(status == "complete", f"the transfer is {status}")
+        return str(status)
+
+    def show_job() -> str:
+        job = _json(service.http.get(f"/jobs/{known['id']}"))["data"]["attributes"]
+        _expect(job["status"] == "completed", f"its job is {job['status']}")
+        return f"job {job['job_class']} {job['progress']:.0%}"
+
+    def compare() -> str:
+        transfer = _json(service.http.get(f"/transfers/{known['id']}"))
+        files = transfer["file_list"]
+        _expect(len(files) == len(list(folder.iterdir())), "not every file was transferred")
+        for file in files:
+            name = Path(unquote(urlsplit(file["uri"]).path)).name
+            _compare(service, f"/medias/files/{file['resource']}", folder / name)
+        return f"{len(files)} files, same bytes"
+
+    yield done("start", start)
+    yield done("wait", wait)
+    yield done("show its job", show_job)
+    yield done("download all", compare)
 
 
 def _recorder(source: Path, door: str) -> Callable[[str, Callable[[], str]], Step]:

@@ -30,12 +30,16 @@ class RunningService:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path) -> Iterator[RunningService]:
-    """Run ``mediatheque serve`` with nothing set but its folder and a free port."""
+def running(data_dir: Path, source_root: Path) -> Iterator[RunningService]:
+    """Run ``mediatheque serve`` with nothing set but its folder, a free port and a source root."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = {"MEDIATHEQUE_DATA_DIR": str(data_dir), "MEDIATHEQUE_PORT": str(port)}
+    settings = {
+        "MEDIATHEQUE_DATA_DIR": str(data_dir),
+        "MEDIATHEQUE_PORT": str(port),
+        "MEDIATHEQUE_SOURCE_ROOTS": str(source_root),
+    }
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("MEDIATHEQUE_")}
     log_path = data_dir.with_suffix(".log")
     with log_path.open("wb") as log:
