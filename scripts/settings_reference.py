@@ -41,7 +41,6 @@ _COMPUTED = {
 }
 _LIMITS = {
     "min_length": " of at least {} characters",
-    "pattern": " (http or https address)",
     "ge": ", at least {}",
     "le": ", at most {}",
 }

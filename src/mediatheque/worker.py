@@ -1,6 +1,7 @@
 """The job worker: one process that runs jobs until it is told to stop."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -87,12 +88,6 @@ async def run_jobs(
     async def handle(job_id: UUID, queue_id: int) -> Handled:
         return Handled.DONE if await runner.run(job_id, queue_id) else Handled.LATER
 
-    alive = asyncio.create_task(runtime.services.workers.attend(runner.name))
-    worker = QueueWorker(
-        driver, queues, handle, schedules, lease=settings.job_lease, poll=_POLL_SECONDS
-    )
-    await _hear_signals(notices, runner)
-
     def stop() -> None:
         log.info("worker stopping")
         worker.stop()
@@ -101,9 +96,22 @@ async def run_jobs(
         loop.call_later(settings.shutdown_timeout, os._exit, 1)
 
     loop = asyncio.get_running_loop()
+    worker = QueueWorker(
+        driver,
+        queues,
+        handle,
+        schedules,
+        lease=settings.job_lease,
+        poll=_POLL_SECONDS,
+        on_failure=stop,
+    )
+    await _hear_signals(notices, runner)
+    alive = asyncio.create_task(runtime.services.workers.attend(runner.name))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     listening = asyncio.create_task(notices.run())
+    # What is there now stays: the collector need not look through all modules again and again.
+    gc.freeze()
     log.info("worker started", name=runner.name, queues=sorted(queues))
     try:
         await worker.run()

@@ -36,7 +36,7 @@ async def test_an_entry_that_was_picked_again_outlives_who_had_it_before(
     driver: QueueDriver, database_url: str
 ) -> None:
     began: list[int] = []
-    may_end = asyncio.Event()
+    may_end, failed = asyncio.Event(), asyncio.Event()
 
     async def handle(_job_id: UUID, queue_id: int) -> Handled:
         began.append(queue_id)
@@ -44,7 +44,9 @@ async def test_an_entry_that_was_picked_again_outlives_who_had_it_before(
             await may_end.wait()
         return Handled.DONE
 
-    worker = QueueWorker(driver, {"q": QueueLimits(2)}, handle, lease=3, poll=0.2)
+    worker = QueueWorker(
+        driver, {"q": QueueLimits(2)}, handle, lease=3, poll=0.2, on_failure=failed.set
+    )
     running = asyncio.create_task(worker.run())
     connection = await asyncpg.connect(database_url)
     entry = await queue.enqueue(connection, queue="q", job_id=UUID(int=1))
@@ -69,7 +71,37 @@ async def test_an_entry_that_was_picked_again_outlives_who_had_it_before(
     await running
 
     assert began == [entry, entry]
+    assert not failed.is_set()
     assert await fetch(database_url, "SELECT 1 FROM pgqueuer") == []
+
+
+async def test_a_worker_that_can_take_nothing_any_more_says_so_before_its_jobs_have_ended(
+    driver: QueueDriver, database_url: str
+) -> None:
+    began, failed = asyncio.Event(), asyncio.Event()
+
+    async def handle(_job_id: UUID, _queue_id: int) -> Handled:
+        began.set()
+        await failed.wait()
+        return Handled.DONE
+
+    queues = {"q": QueueLimits(2)}
+    worker = QueueWorker(driver, queues, handle, lease=3, poll=0.2, on_failure=failed.set)
+    running = asyncio.create_task(worker.run())
+    connection = await asyncpg.connect(database_url)
+    await queue.enqueue(connection, queue="q", job_id=UUID(int=1))
+    await connection.close()
+    await asyncio.wait_for(began.wait(), 10)
+    await execute(database_url, "ALTER TABLE pgqueuer RENAME COLUMN queue_manager_id TO elsewhere")
+    try:
+        await asyncio.wait_for(failed.wait(), 10)
+        with pytest.raises(ExceptionGroup, match="TaskGroup"):
+            await asyncio.wait_for(running, 20)
+    finally:
+        await execute(
+            database_url, "ALTER TABLE pgqueuer RENAME COLUMN elsewhere TO queue_manager_id"
+        )
+        await execute(database_url, "DELETE FROM pgqueuer")
 
 
 @pytest.mark.parametrize(

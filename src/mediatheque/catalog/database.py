@@ -17,6 +17,7 @@ Transaction = AsyncConnection
 
 _CONNECT_SECONDS = 10
 _POOL_SECONDS = 30
+_COMMAND_SECONDS = 60
 _OLDEST_SERVER = 140_000
 
 
@@ -59,7 +60,8 @@ class Database:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
-            connect_args={"timeout": _CONNECT_SECONDS},
+            # A server that is cut off without a word would be waited for for ever.
+            connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _COMMAND_SECONDS},
         )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -124,9 +126,10 @@ def _translated() -> Iterator[None]:
 
 
 def _is_connection_failure(error: DBAPIError) -> bool:
-    # SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown, restart), 28 (credentials).
+    # SQLSTATE classes 08 (connection), 25006 (a standby, which may be promoted), 53 (resources),
+    # 57P (shutdown, restart), 28 (credentials), 3D (no such database).
     state = getattr(error.orig, "sqlstate", None) or ""
-    return state.startswith(("08", "53", "57P", "28", "3D"))
+    return state.startswith(("08", "25006", "53", "57P", "28", "3D"))
 
 
 def _unavailable() -> UnavailableError:

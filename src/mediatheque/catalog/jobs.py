@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Row, case, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
@@ -72,10 +72,17 @@ async def save(
     progress: float | None,
     checkpoint: dict[str, Any] | None,
 ) -> Job | None:
-    """Save where a running job stands; None when this claim is not the newest any more."""
+    """Save where a running job stands; None when this claim is not the newest any more.
+
+    A job that gets on starts to count its failures and crashes anew: only those that keep it
+    where it is shall end it.
+    """
     values: dict[str, Any] = {"updated_at": func.now()}
     if progress is not None:
+        gets_on = jobs.c.progress < progress
         values["progress"] = progress
+        values["retry_count"] = case((gets_on, 0), else_=jobs.c.retry_count)
+        values["crashes"] = case((gets_on, 0), else_=jobs.c.crashes)
     if checkpoint is not None:
         values["checkpoint"] = checkpoint
     query = (

@@ -57,7 +57,9 @@ class QueueWorker:
 
     ``lease`` in seconds: an entry whose worker gave no sign of life for so long is taken over.
     ``poll`` in seconds: how often entries are looked for that nobody told of. A dead worker's
-    jobs therefore go on elsewhere within ``lease + poll``.
+    jobs therefore go on elsewhere within ``lease + poll``. ``on_failure`` is called when no more
+    entries can be taken, for a reason that nobody foresaw: jobs under way are to be ended then,
+    because ``run`` raises only afterwards.
     """
 
     def __init__(
@@ -69,12 +71,13 @@ class QueueWorker:
         *,
         lease: float,
         poll: float,
+        on_failure: Callable[[], None],
     ) -> None:
-        self._driver = driver
+        self._on_failure = on_failure
         self._lease = timedelta(seconds=lease)
         self._poll = timedelta(seconds=poll)
         self._queries = queries(driver)
-        self._manager = _Manager(self._queries, queues)
+        self._manager = _Manager(self._queries, queues, on_failure)
         for name, limits in queues.items():
             self._manager.entrypoint(
                 name, concurrency_limit=limits.everywhere, accepts_context=False
@@ -89,7 +92,7 @@ class QueueWorker:
     async def run(self) -> None:
         """Run jobs; returns when it was stopped and the jobs under way have ended."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._scheduler.run())
+            tasks.create_task(self._keep_schedules())
             tasks.create_task(
                 self._manager.run(
                     dequeue_timeout=self._poll,
@@ -100,6 +103,13 @@ class QueueWorker:
                 )
             )
 
+    async def _keep_schedules(self) -> None:
+        try:
+            await self._scheduler.run()
+        except Exception:
+            self._on_failure()
+            raise
+
     def stop(self) -> None:
         """Take nothing new; ``run`` returns when what is under way has ended."""
         self._manager.shutdown.set()
@@ -109,11 +119,17 @@ class QueueWorker:
 class _Manager(QueueManager):
     """The library's manager, which has limits per queue but none per queue and process."""
 
-    def __init__(self, statements: QueueQueries, queues: Mapping[str, QueueLimits]) -> None:
+    def __init__(
+        self,
+        statements: QueueQueries,
+        queues: Mapping[str, QueueLimits],
+        on_failure: Callable[[], None],
+    ) -> None:
         super().__init__(statements, channel=SETTINGS.channel)
         # How often a queue that waits for room is looked at; room is told of by a notice as well.
         self.min_dequeue_poll_interval = timedelta(seconds=0.25)
         self._limits = queues
+        self._on_failure = on_failure
         self._queue_of: dict[JobId, QueueEntrypoint] = {}
 
     async def fetch_jobs(
@@ -127,16 +143,20 @@ class _Manager(QueueManager):
             room = self._room()
             if not room:
                 return
-            found = await self.queries.dequeue(
-                batch_size=min(batch_size, *room.values()),
-                entrypoints={
-                    name: EntrypointExecutionParameter(self._limits[name].everywhere)
-                    for name in room
-                },
-                queue_manager_id=self.queue_manager_id,
-                global_concurrency_limit=global_concurrency_limit,
-                heartbeat_timeout=heartbeat_timeout,
-            )
+            try:
+                found = await self.queries.dequeue(
+                    batch_size=min(batch_size, *room.values()),
+                    entrypoints={
+                        name: EntrypointExecutionParameter(self._limits[name].everywhere)
+                        for name in room
+                    },
+                    queue_manager_id=self.queue_manager_id,
+                    global_concurrency_limit=global_concurrency_limit,
+                    heartbeat_timeout=heartbeat_timeout,
+                )
+            except Exception:
+                self._on_failure()
+                raise
             if not found:
                 return
             for entry in found:

@@ -101,7 +101,7 @@ class JobRun:
 
     @property
     def retry_count(self) -> int:
-        """How many times the job has failed before."""
+        """How many times the job has failed since it last got on."""
         return self._job.retry_count
 
     @property
@@ -165,7 +165,7 @@ class JobRun:
                 raise LeaseLost
             await job_events.tell_progress(transaction, saved)
         self._saved_at = time.monotonic()
-        self._job = replace(self._job, checkpoint=saved.checkpoint)
+        self._job = saved
         # What was set meanwhile is still to be saved.
         if self._progress is progress:
             self._progress = None

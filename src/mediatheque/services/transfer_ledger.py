@@ -23,7 +23,8 @@ from mediatheque.telemetry import metrics
 
 _BATCH_FILES = 200
 _MOST_WAITING = 400
-_TICK_SECONDS = 0.4
+_FIRST_TICK_SECONDS = 0.4
+_TICK_SECONDS = 1.0
 _RATE_SECONDS = 10.0
 _PATIENCE_SECONDS = 30.0
 
@@ -104,13 +105,15 @@ class Ledger:
         return await self._write([outcome])
 
     async def keep_up(self) -> None:
-        """Write what there is to write, several times a second, until ``close`` is called.
+        """Write what there is to write, about once per second, until ``close`` is called.
 
         Raises JobStopped when the run is wanted to end, and what ``flush`` raises.
         """
+        tick = _FIRST_TICK_SECONDS  # people who have just started it look whether it moves
         while not self._closed:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), _TICK_SECONDS)
+                await asyncio.wait_for(self._full.wait(), tick)
+            tick = _TICK_SECONDS
             self._run.check()
             await self.flush()
             await self._run.save(progress=self._progress, checkpoint={"rate": self._rate()})

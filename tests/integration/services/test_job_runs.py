@@ -111,6 +111,25 @@ async def test_a_job_that_fails_is_tried_again_after_growing_delays_and_keeps_ev
     ]
 
 
+async def test_a_job_that_gets_on_counts_its_failures_and_crashes_anew(stage: Stage) -> None:
+    job = await stage.enqueue()
+    for number in range(1, 9):
+
+        async def get_on(run: JobRun, progress: float = number / 10) -> None:
+            await run.save(progress=progress, force=True)
+            assert run.retry_count == 0
+            raise UnavailableError("No answer.")
+
+        job = await stage.run(job, get_on)
+        assert (job.status, job.retry_count, job.progress) == (JobStatus.PENDING, 1, number / 10)
+
+    async def stay(run: JobRun) -> None:
+        await run.save(progress=0.8, force=True)
+        raise UnavailableError("No answer.")
+
+    assert (await stage.run(job, stay)).retry_count == 2
+
+
 async def test_the_queue_holds_the_delay_of_a_retry(stage: Stage) -> None:
     job = await stage.run(await stage.enqueue(), failing(UnavailableError("No answer.")))
 
