@@ -29,8 +29,9 @@ $(READY): pyproject.toml uv.lock Makefile
 demo: setup ## Start the service, put real files through every door, check every byte (FILES="a.mp4 b.jpg")
 	@$(BIN)/python -m demo $(FILES)
 
+# Two at once: most of the time they wait for processes that were killed to be missed.
 test: setup ## Run the whole test suite, real components included
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 run: setup ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
 	@MEDIATHEQUE_DATA_DIR="$${MEDIATHEQUE_DATA_DIR:-$(CURDIR)/data}" exec $(BIN)/mediatheque serve
