@@ -26,7 +26,7 @@ from mediatheque.domain.paging import (
     total_order,
 )
 
-ID = str(new_id())
+ID = "01a1fd33-f952-75d9-b62d-bbb913599ced"
 FIELDS = {
     "id": FieldType.ID,
     "name": FieldType.TEXT,

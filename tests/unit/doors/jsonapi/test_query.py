@@ -3,19 +3,19 @@
 import contextlib
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mediatheque.domain.errors import InvalidError
-from mediatheque.domain.ids import new_id
 from mediatheque.domain.media import LISTED_FIELDS
 from mediatheque.domain.paging import Filter, Operator, Order, encode_cursor
 from mediatheque.doors.jsonapi.query import Query, parse_fields, parse_query
 from mediatheque.doors.medias.schemas import COLLECTION
 
-ID = new_id()
+ID = UUID("01a1fd33-f952-75d9-b62d-bbb913599ced")
 IN, AT_LEAST, AT_MOST = Operator.IN, Operator.AT_LEAST, Operator.AT_MOST
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 
