@@ -119,7 +119,8 @@ def through_transfers(service: RunningService, folder: Path) -> Iterator[Step]:
         answer = service.http.post("/transfer_media", json={"media_files": [str(folder)]})
         _expect(answer.status_code == httpx.codes.ACCEPTED, f"refused: {answer.text[:300]}")
         known["status"] = answer.headers["location"]
-        known["id"] = known["status"].rsplit("/", 1)[1]
+        newest = _json(service.http.get("/transfers", params={"limit": 1}))["transfers"][0]
+        known["id"] = newest["id"]
         return ""
 
     def wait() -> str:
