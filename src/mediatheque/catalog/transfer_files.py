@@ -5,6 +5,7 @@ one changes the other in the same transaction.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -118,6 +119,25 @@ async def page(
     if state is not None:
         query = query.where(transfer_files.c.state == state)
     return [_file(row) for row in await transaction.execute(query)]
+
+
+async def renew_ids(
+    transaction: Transaction, transfer_id: UUID, files: Sequence[TransferFile]
+) -> list[TransferFile]:
+    """Give files that have no multipart upload new ids for their medias; return them with these."""
+    query = (
+        update(transfer_files)
+        .where(
+            transfer_files.c.transfer_id == transfer_id,
+            transfer_files.c.position
+            == any_(literal([file.position for file in files], ARRAY(BigInteger()))),
+            transfer_files.c.upload_id.is_(None),
+        )
+        .values(media_id=_NEW_ID)
+        .returning(transfer_files.c.position, transfer_files.c.media_id)
+    )
+    renewed = {row.position: row.media_id for row in await transaction.execute(query)}
+    return [replace(file, media_id=renewed.get(file.position, file.media_id)) for file in files]
 
 
 async def standing(

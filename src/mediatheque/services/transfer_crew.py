@@ -118,14 +118,21 @@ class Crew:
 
     async def _pending(self) -> AsyncIterator[TransferFile]:
         async def read() -> list[TransferFile]:
-            async with self._database.read() as connection:
-                return await transfer_files.page(
-                    connection,
+            async with self._database.begin() as transaction:
+                files = await transfer_files.page(
+                    transaction,
                     self._run.id,
                     state=FileState.PENDING,
                     after=self._last,
                     limit=_PAGE_FILES,
                 )
+                if self._run.epoch == 1 or not files:
+                    return files
+                # A worker that was presumed dead may still put an object in its place, made of
+                # what the file was then. A multipart upload needs no new place: only one of those
+                # who complete it can.
+                await self._run.still_holds(transaction)
+                return await transfer_files.renew_ids(transaction, self._run.id, files)
 
         while files := await patiently(read, seconds=_PATIENCE_SECONDS):
             for file in files:

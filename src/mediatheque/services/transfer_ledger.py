@@ -1,8 +1,8 @@
 """What a running transfer writes down: files that ended, how far the others are, the rate.
 
 Many files are written in one transaction, which holds the job's claim: a crash loses the knowledge
-of a few files whose objects are whole, and they are sent again under the same key and the same id;
-a worker that was replaced writes nothing at all.
+of a few files whose objects are whole, and they are sent again under new ids; a worker that was
+replaced writes nothing at all.
 """
 
 import asyncio
@@ -23,8 +23,7 @@ from mediatheque.telemetry import metrics
 
 _BATCH_FILES = 200
 _MOST_WAITING = 400
-_FIRST_TICK_SECONDS = 0.4
-_TICK_SECONDS = 1.0
+_TICK_SECONDS = 0.4
 _RATE_SECONDS = 10.0
 _PATIENCE_SECONDS = 30.0
 
@@ -105,15 +104,13 @@ class Ledger:
         return await self._write([outcome])
 
     async def keep_up(self) -> None:
-        """Write what there is to write, about once per second, until ``close`` is called.
+        """Write what there is to write, several times a second, until ``close`` is called.
 
         Raises JobStopped when the run is wanted to end, and what ``flush`` raises.
         """
-        tick = _FIRST_TICK_SECONDS  # people who have just started it look whether it moves
         while not self._closed:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), tick)
-            tick = _TICK_SECONDS
+                await asyncio.wait_for(self._full.wait(), _TICK_SECONDS)
             self._run.check()
             await self.flush()
             await self._run.save(progress=self._progress, checkpoint={"rate": self._rate()})

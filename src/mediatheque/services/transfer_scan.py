@@ -42,30 +42,38 @@ class Scan:
     async def scan(self) -> None:
         """Add every file that the sources lead to, each once. Raises JobStopped in between."""
         await self._continue_numbers()
-        for uri in self._transfer.sources:
-            try:
-                place = await asyncio.to_thread(self._roots.locate, uri)
-            except InvalidError as error:
-                await self._add([self._missing(uri, error)])
-            else:
-                await self._add_below(place)
+        await self._add_all(self._named())
         await patiently(self._end, seconds=_PATIENCE_SECONDS)
 
     async def add_below(self, place: Place) -> None:
         """Add the files below a folder that could not be read before."""
         async with self._numbering:
             await self._continue_numbers()
-            await self._add_below(place)
+            await self._add_all(self._below(place))
 
     async def _continue_numbers(self) -> None:
         async with self._database.read() as connection:
             last = await transfer_files.last_position(connection, self._run.id)
         self._positions = count(last + 1)
 
-    async def _add_below(self, place: Place) -> None:
-        found = self._roots.walk(place)
-        while batch := await asyncio.to_thread(_next_batch, found):
-            await self._add([self._file(one, named=one.place == place) for one in batch])
+    def _named(self) -> Iterator[TransferFile]:
+        """Yield the rows of everything that the sources lead to. Blocks."""
+        for uri in self._transfer.sources:
+            try:
+                place = self._roots.locate(uri)
+            except InvalidError as error:
+                yield self._missing(uri, error)
+            else:
+                yield from self._below(place)
+
+    def _below(self, place: Place) -> Iterator[TransferFile]:
+        """Yield the rows of what is at or below a place. Blocks."""
+        for found in self._roots.walk(place):
+            yield self._file(found, named=found.place == place)
+
+    async def _add_all(self, files: Iterator[TransferFile]) -> None:
+        while batch := await asyncio.to_thread(_next_batch, files):
+            await self._add(batch)
             await self._run.save()
 
     async def _add(self, files: list[TransferFile]) -> None:
@@ -107,12 +115,12 @@ def place_of(file: TransferFile) -> Place:
     return Place(Path(os.fsdecode(file.root)), file.path[len(root) :])
 
 
-def _next_batch(found: Iterator[Found]) -> list[Found]:
-    """Return what a moment's walking finds; nothing at the end. Blocks."""
+def _next_batch(files: Iterator[TransferFile]) -> list[TransferFile]:
+    """Return what a moment's search finds; nothing at the end. Blocks."""
     deadline = time.monotonic() + _BATCH_SECONDS
-    batch: list[Found] = []
-    for one in found:
-        batch.append(one)
+    batch: list[TransferFile] = []
+    for file in files:
+        batch.append(file)
         if len(batch) == _BATCH_FILES or time.monotonic() > deadline:
             break
     return batch

@@ -63,6 +63,11 @@ class S3Sender:
     async def send(self) -> Stored:
         """Return when the object is there. Raises what ``Store.send_file`` does."""
         if self._source.size <= PART_BYTES:
+            if self._sending.upload_id is not None:
+                # The file was larger then. A worker that was presumed dead shall not complete
+                # what it has of that over what is put now.
+                earlier = MultipartUpload(self._bucket, self._key, self._sending.upload_id)
+                await self._run(earlier.remove)
             return await self._run(self._put)
         if self._sending.upload_id is not None:
             earlier = MultipartUpload(self._bucket, self._key, self._sending.upload_id)

@@ -160,6 +160,23 @@ async def test_an_upload_that_was_cut_into_other_parts_is_begun_anew(
     assert await unfinished(seaweedfs, store) == 0
 
 
+async def test_an_upload_of_a_file_that_now_fits_in_one_part_is_removed(
+    store: S3Store,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    seaweedfs: SeaweedFS,
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, CONTENT)
+    upload_id = await stop_with_three_parts(store, proxy, monkeypatch, path)
+    path.write_bytes(SMALL)
+
+    await send(store, path, sending=Recorder(upload_id=upload_id))
+
+    assert await unfinished(seaweedfs, store) == 0
+    assert await get(store, "a/object") == SMALL
+
+
 async def test_what_was_completed_before_a_crash_is_not_sent_again(
     store: S3Store, proxy: Proxy, tmp_path: Path
 ) -> None:
