@@ -288,3 +288,29 @@ async def test_a_reader_that_has_seen_enough_is_no_error(
 
     assert await process.wait() == 0
     assert err == b""
+
+
+async def test_a_name_that_is_not_utf_8_is_no_obstacle(
+    local_service: Service, tmp_path: Path, mark: str
+) -> None:
+    file = make(tmp_path, f"{mark}\udcff", b"x")
+    media = await uploaded(local_service, tmp_path, file)
+    assert media["filename"] == f"{mark}\N{REPLACEMENT CHARACTER}"
+    asked = await run(local_service.url, "info", "\udcff", folder=tmp_path)
+    assert "is not UTF-8" in refusal(asked, 2)
+
+
+async def test_a_folder_that_is_not_there_is_no_file(
+    local_service: Service, tmp_path: Path, mark: str
+) -> None:
+    media = await uploaded(local_service, tmp_path, make(tmp_path, mark, b"x"))
+    got = await run(local_service.url, "get", media["id"], "-o", "films/", folder=tmp_path)
+
+    assert "films/ is not a folder" in refusal(got, 2)
+    assert not (tmp_path / "films").exists()
+
+
+async def test_a_limit_below_zero_is_refused(local_service: Service, tmp_path: Path) -> None:
+    done = await run(local_service.url, "ls", "--name", "x", "--limit", "-1", folder=tmp_path)
+    assert done.code == 2, done
+    assert done.out == ""

@@ -114,6 +114,11 @@ async def test_files_that_fail_are_named_and_can_be_tried_again(
     assert done.code == 10, done
     assert [Path(file["uri"]).name for file in told["failed"]] == ["leaves"]
     assert f"mediatheque jobs retry {told['transfer']['id']}" in done.err
+    # However the id is written.
+    refused = await run(service.url, "jobs", "watch", told["transfer"]["id"].upper(), folder=folder)
+    assert refused.code == 10, refused
+    history = (await run(service.url, "jobs", "show", told["transfer"]["id"], folder=folder)).out
+    assert "leaves its source root" in history
     (folder / "leaves").unlink()
     (folder / "leaves").write_bytes(b"now a file")
     again = await run(service.url, "jobs", "retry", told["transfer"]["id"], folder=folder)
@@ -229,6 +234,7 @@ async def test_jobs_are_listed_shown_and_signalled(
         (("show", "nosuch"), 8, "nosuch"),
         (("watch", "nosuch"), 8, "nosuch"),
         (("cancel", "nosuch"), 8, "nosuch"),
+        (("show", ""), 8, "no job"),
         (("cancel",), 2, "Name either"),
         (("cancel", "x", "--status", "paused"), 2, "Name either"),
         (("--sort", "nosuch"), 2, "nosuch"),

@@ -146,7 +146,10 @@ def _address(settings: Settings, *, runs: bool) -> Finding:
 
 
 async def _database_and_store(settings: Settings, *, runs: bool) -> list[Finding]:
-    database = Database(database_url(settings), connections=2)
+    try:
+        database = Database(database_url(settings), connections=2)
+    except MediathequeError as error:
+        return [Finding("database", "error", error.detail), *await _store(settings, None)]
     try:
         await database.check()
         missing = await missing_migrations(database_url(settings))
@@ -171,7 +174,10 @@ async def _database_and_store(settings: Settings, *, runs: bool) -> list[Finding
 
 
 async def _store(settings: Settings, database: Database | None) -> list[Finding]:
-    store = open_configured_store(settings)
+    try:
+        store = open_configured_store(settings)
+    except MediathequeError as error:
+        return [Finding("store", "error", error.detail)]
     try:
         await store.check()
         if database is not None:

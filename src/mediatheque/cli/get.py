@@ -15,7 +15,7 @@ from mediatheque.cli.units import shown_bytes
 from mediatheque.client import AsyncClient, ClientError, ConflictError, InvalidError, Media
 from mediatheque.client.downloads import partial_path
 
-_STDOUT = Path("-")
+_STDOUT = "-"
 _LONGEST_NAME = 255
 
 
@@ -24,7 +24,7 @@ def get(
     /,
     *,
     output: Annotated[
-        Path | None,
+        str | None,
         Parameter(
             alias="-o",
             help="File or folder to write to; - for standard output.",
@@ -68,15 +68,18 @@ def get(
     converse(options, download)
 
 
-def _target(output: Path | None, media: Media) -> Path:
+def _target(output: str | None, media: Media) -> Path:
     """Return the file to write: in a folder, under the media's own name."""
-    if output is not None and not output.is_dir():
-        return output
+    folder = Path(output or "")
+    if not folder.is_dir():
+        if str(output).endswith("/"):
+            raise InvalidError(f"{output} is not a folder.")
+        return folder
     # The server allows names that this machine might not, and need not be trusted here.
     name = media.filename.replace("/", "_").replace("\0", "_")
     if name in {"", ".", ".."} or len(os.fsencode(name)) > _LONGEST_NAME:
         name = media.id
-    return (output or Path()) / name
+    return folder / name
 
 
 def _tell_what_is_kept(target: Path, media: Media) -> None:

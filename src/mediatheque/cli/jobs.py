@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from mediatheque.cli.exits import Exit
 from mediatheque.cli.output import Rows, moment, print_facts, print_json, printable
-from mediatheque.cli.server import DEFAULTS, Failures, Options, converse
+from mediatheque.cli.server import DEFAULTS, Failures, Limit, Options, converse
 from mediatheque.client import AsyncClient, ClientError, InvalidError, Job, JobEvent
 from mediatheque.client.jobs import Signal
 
@@ -49,7 +49,7 @@ def list_jobs(
             allow_leading_hyphen=True,
         ),
     ] = "-created_at",
-    limit: Annotated[int | None, Parameter(help="List so many at most.")] = None,
+    limit: Limit = None,
     options: Options = DEFAULTS,
 ) -> None:
     """List jobs, newest first.
@@ -114,6 +114,7 @@ def watch(*job_ids: str, options: Options = DEFAULTS) -> None:
     """
 
     async def follow(client: AsyncClient) -> dict[str, str]:
+        wanted = {job_id.lower() for job_id in job_ids}  # as the server writes them
         ended: dict[str, str] = {}
         async with aclosing(client.jobs.watch(*job_ids)) as events:
             async for event in events:
@@ -125,7 +126,7 @@ def watch(*job_ids: str, options: Options = DEFAULTS) -> None:
                     ended.pop(event.job, None)
                 else:
                     ended[event.job] = event.status
-                if job_ids and ended.keys() >= set(job_ids):
+                if wanted and ended.keys() >= wanted:
                     break
         return ended
 
@@ -139,7 +140,7 @@ def _signalling(signal: Signal) -> Callable[..., None]:
     """Return the command that sends a signal."""
 
     def command(
-        *job_ids: str,
+        *job_ids: Annotated[str, Parameter(help="Their ids.")],
         status: Statuses = (),
         job_class: Classes = (),
         options: Options = DEFAULTS,
@@ -214,6 +215,6 @@ def _cells(job: Job) -> tuple[str, ...]:
 
 
 def _print_event(event: JobEvent) -> None:
-    detail = event.detail.get("error") or event.detail.get("signal") or ""
+    detail = event.detail.get("reason") or event.detail.get("signal") or ""
     cells = (moment(event.at), event.job, event.kind, event.status, f"{event.progress:.0%}", detail)
     print("\t".join(printable(str(cell)) for cell in cells), flush=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mediatheque.cli.output import Rows, amount, moment, print_json
-from mediatheque.cli.server import DEFAULTS, Options, converse
+from mediatheque.cli.server import DEFAULTS, Limit, Options, converse
 from mediatheque.client import AsyncClient, Media
 
 
@@ -27,7 +27,7 @@ def ls(
             allow_leading_hyphen=True,
         ),
     ] = "-created_at",
-    limit: Annotated[int | None, Parameter(help="List so many at most.")] = None,
+    limit: Limit = None,
     all_: Annotated[
         bool, Parameter(name="--all", negative=(), help="Also what is derived from files.")
     ] = False,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from mediatheque.cli.exits import Exit
 from mediatheque.cli.output import printable
@@ -50,6 +50,10 @@ class Options:
 
 DEFAULTS = Options()
 
+Limit = Annotated[
+    int | None, Parameter(help="List so many at most.", validator=validators.Number(gte=0))
+]
+
 
 def converse(options: Options, conversation: Callable[[AsyncClient], Awaitable[T]]) -> T:
     """Run a conversation with the server; exit with a sentence when it fails."""
@@ -61,6 +65,8 @@ def converse(options: Options, conversation: Callable[[AsyncClient], Awaitable[T
         raise  # whoever read the output has seen enough
     except OSError as error:
         sys.exit(Exit.FAILED.because(sentence(error)))
+    except UnicodeEncodeError as error:  # such bytes of an argument have no place in HTTP
+        sys.exit(Exit.SETTINGS.because(f"{printable(error.object)} is not UTF-8."))
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED.because("Interrupted."))
 
@@ -89,6 +95,11 @@ def sentence(error: ClientError | OSError) -> str:
     return "\n".join(map(printable, (error.detail + more + refused).split("\n")))
 
 
+def about(thing: str, said: str) -> str:
+    """Return a sentence with what it is about before it, unless it names that itself."""
+    return said if thing in said else f"{thing}: {said}"
+
+
 class Failures:
     """What went wrong with some of several things, while the others were done."""
 
@@ -101,9 +112,7 @@ class Failures:
         if isinstance(error, ServerUnreachableError):
             raise error
         self._code = Exit.FAILED if self._several else exit_for(error)
-        about = printable(thing)
-        said = sentence(error)
-        self._code.because(said if about in said else f"{about}: {said}")
+        self._code.because(about(printable(thing), sentence(error)))
 
     def exit(self) -> None:
         """End the command with the code of what failed, if anything did."""

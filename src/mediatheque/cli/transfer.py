@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from mediatheque.cli.bars import Bars
 from mediatheque.cli.exits import Exit
 from mediatheque.cli.output import print_json, printable, shown_uri
-from mediatheque.cli.server import DEFAULTS, Options, converse
+from mediatheque.cli.server import DEFAULTS, Options, about, converse
 from mediatheque.cli.units import parse_bytes, shown_bytes, shown_seconds
 from mediatheque.client import AsyncClient, ConflictError, InvalidError, Transfer, TransferFile
 from mediatheque.client.transfers import source_uri
@@ -157,13 +157,13 @@ def _summary(transfer: Transfer) -> str:
 def _exit(transfer: Transfer, failed: Sequence[TransferFile]) -> None:
     """End the command as the transfer ended."""
     for file in failed[:_FAILURES_TOLD]:
-        print(f"{shown_uri(file.uri)}: {printable(file.error or 'failed')}", file=sys.stderr)
+        print(about(shown_uri(file.uri), printable(file.error or "failed")), file=sys.stderr)
     if len(failed) > _FAILURES_TOLD:
         print(f"… and {len(failed) - _FAILURES_TOLD} more", file=sys.stderr)
-    why = f" {printable(transfer.error)}" if transfer.error else ""
     if transfer.status in {"paused", "cancelled"}:
+        why = f" {printable(transfer.error)}" if transfer.error else ""
         sys.exit(Exit.REFUSED.because(f"Transfer {transfer.id} is {transfer.status}.{why}"))
     if transfer.status == "failed" or failed:
         again = f" To try them again: mediatheque jobs retry {transfer.id}" if failed else ""
-        said = f"{len(failed)} files failed." if failed else "The transfer failed."
-        sys.exit(Exit.FAILED.because(f"{said}{why}{again}"))
+        said = printable(transfer.error or "The transfer failed.")
+        sys.exit(Exit.FAILED.because(f"{said}{again}"))

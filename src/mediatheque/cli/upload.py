@@ -1,6 +1,7 @@
 """``mediatheque upload``: send files of this machine."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,8 @@ def upload(
             raise unreachable.exceptions[0] from None
 
     async def send(client: AsyncClient, path: Path, slots: asyncio.Semaphore, bars: Bars) -> None:
+        # JSON has no place for bytes that are not UTF-8.
+        shown = os.fsencode(path).decode(errors="replace")
         async with slots:
             try:
                 with bars.of(str(path)) as progress:
@@ -57,10 +60,10 @@ def upload(
             except (ClientError, OSError) as error:
                 failures.add(str(path), error)
                 if options.json:
-                    print_json({"file": str(path), "error": sentence(error)})
+                    print_json({"file": shown, "error": sentence(error)})
                 return
         if options.json:
-            print_json({"file": str(path), "media": media})
+            print_json({"file": shown, "media": media})
         else:
             rows.add(media.id, amount(media.size), media.mime_type, str(path))
 

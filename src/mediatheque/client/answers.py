@@ -53,12 +53,13 @@ async def error_of(response: httpx.Response) -> ClientError:
     with contextlib.suppress(httpx.RequestError):
         await response.aread()
     status = response.status_code
-    if status < 400:
+    body = _json_object(response)
+    detail, field = _sentence(body)
+    if status < 400 or (status == 404 and detail is None):
+        # Another service than Mediatheque: that has a sentence for everything that is missing.
         kind: type[ClientError] = NotUnderstoodError
     else:
         kind = _CLASSES.get(status, ServerFailedError if status >= 500 else InvalidError)
-    body = _json_object(response)
-    detail, field = _sentence(body)
     return kind(
         detail
         or f"{response.request.url.copy_with(query=None)} answered {status} "

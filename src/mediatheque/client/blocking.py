@@ -63,9 +63,12 @@ class Client:
         self.transfers = BlockingTransfers(self._client.transfers, self._portal)
 
     def close(self) -> None:
-        """Close every connection, and the thread that they are used in."""
-        self._portal.run(self._client.close())
-        self._portal.close()
+        """Close every connection, and the thread that they are used in.
+
+        What other threads are waiting for ends with RuntimeError. To close it again is harmless.
+        """
+        if not self._portal.closed:
+            self._portal.close(self._client.close())
 
     def __enter__(self) -> "Client":
         return self

@@ -44,7 +44,8 @@ class Connection:
         self._answered = False
         try:
             parts = urlsplit(self.address)
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
+            # To ask for the port raises ValueError for one that is none.
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
                 raise ValueError("an address is such as http://127.0.0.1:5000")
             self._http = httpx.AsyncClient(
                 base_url=self.address,

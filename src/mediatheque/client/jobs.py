@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from mediatheque.client.answers import decode
 from mediatheque.client.connection import Connection
-from mediatheque.client.errors import ConnectionLostError, NotUnderstoodError
+from mediatheque.client.errors import ConnectionLostError, NotFoundError, NotUnderstoodError
 from mediatheque.client.events import EventDecoder
 from mediatheque.client.jsonapi import Filters, every, filter_parameters, one
 from mediatheque.client.results import Job, JobEvent, Signalled
@@ -110,6 +110,8 @@ class Jobs:
 
 
 def _path(job_id: str) -> str:
+    if not job_id:  # the address of the list
+        raise NotFoundError("There is no job ''.")
     return f"/jobs/{quote(job_id, safe='')}"
 
 

@@ -103,6 +103,8 @@ class Medias:
     ) -> Media:
         """Upload a file, under its own name unless another is given, and return the media.
 
+        In a name that is not UTF-8, � takes the place of each wrong byte.
+
         Raises OSError when it cannot be read, SourceChangedError when it changes meanwhile, and
         IntegrityError when other bytes arrived than were sent; nothing is kept then.
         """
@@ -110,7 +112,7 @@ class Medias:
         media_id, digest = await upload_file(
             self._connection,
             source,
-            name=name or source.name,
+            name=name or os.fsencode(source.name).decode(errors="replace"),
             tags=tags,
             on_progress=on_progress or _ignore,
         )

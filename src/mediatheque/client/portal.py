@@ -4,6 +4,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -17,26 +18,42 @@ class Portal:
     """Runs coroutines for threads that have no event loop, or one that must not wait."""
 
     def __init__(self) -> None:
+        self.closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what ``work`` returns; cancel it when this thread is interrupted."""
+        """Return what ``work`` returns; cancel it when this thread is interrupted.
+
+        Raises RuntimeError when the portal is closed, before or meanwhile.
+        """
+        if self.closed:
+            work.close()
+            raise RuntimeError("This client is closed.")
+        try:
+            return self._run(work)
+        except CancelledError:
+            raise RuntimeError("This client was closed meanwhile.") from None
+
+    def close(self, last: Coroutine[Any, Any, None]) -> None:
+        """Cancel what other threads wait for, do ``last``, and end the loop and its thread."""
+        self.closed = True
+        self._run(_cancel_all())
+        self._run(last)
+        self._run(self._loop.shutdown_asyncgens())
+        self._run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
-
-    def close(self) -> None:
-        """End the loop and its thread."""
-        self.run(self._loop.shutdown_asyncgens())
-        self.run(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
 
 class Blocking(Generic[Noun]):
@@ -71,10 +88,17 @@ def yields(
             while (item := face.portal.run(_next(items))) is not _END:
                 yield item
         finally:
-            if isinstance(items, AsyncGenerator):
+            if isinstance(items, AsyncGenerator) and not face.portal.closed:
                 face.portal.run(_close(items))
 
     return iterate
+
+
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _next(items: AsyncIterator[T]) -> T:

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from mediatheque.client.answers import decode
 from mediatheque.client.connection import Connection
+from mediatheque.client.errors import NotFoundError
 from mediatheque.client.results import Transfer, TransferFile
 
 _PAGE_SIZE = 500
@@ -120,4 +121,6 @@ def source_uri(source: str | os.PathLike[str]) -> str:
 
 
 def _path(transfer_id: str) -> str:
+    if not transfer_id:  # the address of the list
+        raise NotFoundError("There is no transfer ''.")
     return f"/transfers/{quote(transfer_id, safe='')}"

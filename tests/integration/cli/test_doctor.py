@@ -109,3 +109,11 @@ def test_a_data_directory_that_cannot_be_is_an_error(tmp_path: Path) -> None:
             f"{tmp_path}/file cannot be written. Set MEDIATHEQUE_DATA_DIR to a folder of yours.",
         )
     ]
+
+
+def test_addresses_that_are_none_are_findings(tmp_path: Path) -> None:
+    wrong = {"MEDIATHEQUE_DATABASE_URL": "garbage", "MEDIATHEQUE_STORAGE_URL": "ftp://host"}
+    code, found = examine(tmp_path / "data", wrong)
+
+    assert code == 10
+    assert [state for state, _ in found["database"] + found["store"]] == ["error", "error"]

@@ -73,6 +73,10 @@ async def test_the_sentence_of_every_door_is_found(
     assert (error.detail, error.field, str(error)) == (detail, field, detail)
 
 
+async def test_a_404_without_a_sentence_is_not_from_mediatheque() -> None:
+    assert type(await error_of(response(404, "<h1>Not Found</h1>"))) is NotUnderstoodError
+
+
 async def test_refused_sources_are_named() -> None:
     body = '{"error": "why", "media_files": [{"uri": "file:///x", "error": "missing"}]}'
     error = await error_of(response(400, body))

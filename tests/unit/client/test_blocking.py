@@ -94,7 +94,7 @@ def test_leaving_an_iteration_ends_the_asynchronous_one() -> None:
     del numbers
 
     assert noun.closed.wait(5)
-    portal.close()
+    portal.close(asyncio.sleep(0))
 
 
 def test_an_interrupt_cancels_what_is_waited_for() -> None:
@@ -104,4 +104,43 @@ def test_an_interrupt_cancels_what_is_waited_for() -> None:
         Face(noun, portal).wait()
 
     assert noun.closed.wait(5)
-    portal.close()
+    portal.close(asyncio.sleep(0))
+
+
+async def test_what_another_thread_waits_for_ends_when_the_client_is_closed() -> None:
+    begun = threading.Event()
+
+    async def forever(_noun: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    client = Client()
+    face: Blocking[object] = Blocking(object(), client.medias.portal)
+    waiting = asyncio.create_task(asyncio.to_thread(waits(forever), face))
+    await asyncio.to_thread(begun.wait)
+    await asyncio.to_thread(client.close)
+
+    with pytest.raises(RuntimeError, match="closed meanwhile"):
+        await asyncio.wait_for(waiting, 5)
+
+
+def test_a_client_can_be_closed_twice_and_used_no_more() -> None:
+    client = Client()
+    client.close()
+    client.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        client.medias.find("a")
+
+
+async def test_an_iterator_may_outlive_its_client() -> None:
+    async with scripted(job_page("a", "b")) as server:
+
+        def first() -> tuple[str, list[object]]:
+            with Client(server.url) as client:
+                jobs = client.jobs.list()
+                found = next(jobs).id
+            with pytest.raises(RuntimeError, match="closed"):
+                next(jobs)
+            return found, list(jobs)
+
+        assert await asyncio.to_thread(first) == ("a", [])

@@ -104,7 +104,16 @@ async def test_a_server_that_answered_before_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "localhost:5000", "ftp://host", "http://", "http://host:port", "http://[::1"]
+    "address",
+    [
+        "",
+        "localhost:5000",
+        "ftp://host",
+        "http://",
+        "http://host:port",
+        "http://127.0.0.1:99999",
+        "http://[::1",
+    ],
 )
 async def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(InvalidError):
