@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -117,10 +118,10 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
     notices = Notices(database_url(runtime.settings))
     await notices.subscribe(CHANNEL, told.hear, reconnected=told.catch_up)
     _when_stopping(told.stop)
-    tasks = [
-        asyncio.create_task(end_with_parent()),
-        asyncio.create_task(notices.run()),
-    ]
+    tasks = [asyncio.create_task(notices.run())]
+    started_by = multiprocessing.parent_process()
+    if started_by is not None and started_by.pid is not None:
+        tasks.append(asyncio.create_task(end_with_parent(started_by.pid)))
     try:
         yield
     finally:

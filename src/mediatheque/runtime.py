@@ -1,7 +1,6 @@
 """The composition root: everything that a process needs, opened in order, closed in reverse."""
 
 import asyncio
-import multiprocessing
 import os
 import secrets
 from dataclasses import dataclass
@@ -139,15 +138,13 @@ def open_runtime(settings: Settings) -> Runtime:
     )
 
 
-async def end_with_parent() -> None:
-    """End this process at once when the one that started it was killed.
+async def end_with_parent(parent: int) -> None:
+    """End this process at once when the one that started it, ``parent``, was killed.
 
     It would keep the port and serve without its database otherwise. Ending like a crash is safe:
     nothing is acknowledged before it is durable.
     """
-    started_by = multiprocessing.parent_process()
-    # The parent may be gone before this runs: what the kernel says now need not be its id.
-    parent = os.getppid() if started_by is None else started_by.pid
+    # Told rather than asked for: the parent may be gone before this runs.
     while os.getppid() == parent:  # noqa: ASYNC110 - the kernel tells nobody of it
         await asyncio.sleep(_PARENT_CHECK_SECONDS)
     os._exit(1)

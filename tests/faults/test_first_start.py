@@ -82,3 +82,16 @@ def test_a_data_directory_inside_a_private_folder_of_root_works(tmp_path: Path) 
     assert private.stat().st_mode & 0o777 == 0o700
     assert (private / "data").stat().st_mode & 0o777 == 0o700
     assert (private / "data" / "postgres").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_lies_in_the_working_directory_is_not_taken_for_ours(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").touch()
+    for name in ("mediatheque", "litestar", "alembic"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not ours')")
+    service = Victim(tmp_path / "data", wrapper=["env", "-C", str(tmp_path)])
+
+    try:
+        service.start()
+        assert service.stop() == 0
+    finally:
+        service.close()

@@ -142,8 +142,14 @@ async def test_a_job_that_kills_every_worker_is_errored_after_five(tmp_path: Pat
 
 
 async def test_workers_outlive_a_database_that_crashes_and_hear_of_new_jobs_at_once(
-    crew: Fleet,
+    tmp_path: Path,
 ) -> None:
+    # Nobody may be taken for dead while the database is away.
+    async with fleet(tmp_path, lease=DEFAULT_LEASE) as crew:
+        await crash_and_go_on(crew)
+
+
+async def crash_and_go_on(crew: Fleet) -> None:
     crew.start_workers(2)
     job = await crew.enqueue("steps", steps=60, seconds=0.1)
     await crew.wait(job, lambda found: found.progress >= 0.2)

@@ -105,7 +105,7 @@ def test_a_transfer_survives_kills_at_random_moments(tmp_path: Path, victim: str
     files = random_files(300, 20_000) | {"large.bin": os.urandom(30_000_000)}
     source = folder(tmp_path, files)
     with running(tmp_path / "data", settings(tmp_path)) as service:
-        transfer = start(service, source, bandwidth=8_000_000)
+        transfer = start(service, source, bandwidth=3_000_000)
         for _ in range(2):
             before = show(service, transfer["id"], limit=0)["files"]["complete"]
             wait(
@@ -140,7 +140,7 @@ def test_stopping_the_service_hands_a_transfer_back_and_the_next_one_takes_it(
     files = random_files(20, 200_000)
     source = folder(tmp_path, files)
     with running(tmp_path / "data", settings(tmp_path)) as service:
-        transfer = start(service, source, bandwidth=1_000_000)
+        transfer = start(service, source, bandwidth=200_000)
         wait(service, transfer["id"], lambda found: found["files"]["complete"] > 2)
         assert service.stop() == 0
 

@@ -14,9 +14,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from cyclopts import Parameter
 from granian import Granian
@@ -53,7 +53,7 @@ def serve(
     make_data_dir(settings.data_dir)
     with only_service(settings.data_dir), embedded_database(settings):
         _prepare_metrics(settings.data_dir)
-        done = subprocess.run([sys.executable, "-m", "mediatheque", "prepare"], check=False)
+        done = subprocess.run([sys.executable, "-P", "-m", "mediatheque", "prepare"], check=False)
         if done.returncode != 0:
             sys.exit(done.returncode)
         with _job_worker(settings):
@@ -114,7 +114,7 @@ def _job_worker(settings: Settings) -> Iterator[None]:
     )
 
     def start() -> None:
-        command = [sys.executable, "-m", "mediatheque", "worker", "--attached"]
+        command = [sys.executable, "-P", "-m", "mediatheque", "worker", f"--attached={os.getpid()}"]
         with starting:
             # A session of its own: a Ctrl-C in the terminal is for us, we stop the worker last.
             processes[:] = [subprocess.Popen(command, start_new_session=True)]  # noqa: S603
@@ -146,7 +146,6 @@ def _job_worker(settings: Settings) -> Iterator[None]:
 def _serve_web(settings: Settings) -> None:
     server = Granian(
         "mediatheque.app:create_app",
-        factory=True,
         interface=Interfaces.ASGI,
         address=settings.host,
         port=settings.port,
@@ -160,4 +159,15 @@ def _serve_web(settings: Settings) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # A web process that is still starting would inherit our handler and never hear of the stop.
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
-    server.serve()
+    server.serve(target_loader=_load, wrap_loader=False)
+
+
+def _load() -> Callable[..., Any]:
+    """Return the application, in a web process.
+
+    The server's own loader would look for it in the working directory first, and import whatever
+    bears our names there.
+    """
+    from mediatheque.app import create_app  # noqa: PLC0415 - the supervisor does without it
+
+    return create_app()

@@ -15,31 +15,31 @@ from mediatheque.domain.errors import InvalidError
 from mediatheque.telemetry.logs import configure_logs
 
 
-def worker(*, attached: Annotated[bool, Parameter(show=False, negative=())] = False) -> None:
+def worker(*, attached: Annotated[int | None, Parameter(show=False)] = None) -> None:
     """Run jobs until stopped, beside those that the service runs itself.
 
     Any number of workers may run, on any machine that reaches the same database and store.
     """
     settings = read_settings(os.environ)
     configure_logs(settings.log_format, settings.log_level)
-    if attached:  # started by the service, which has prepared everything
-        _run(settings, attached=True)
+    if attached is not None:  # the service of this process id has prepared everything
+        _run(settings, parent=attached)
         return
     make_data_dir(settings.data_dir)
     with embedded_database(settings):
-        done = subprocess.run([sys.executable, "-m", "mediatheque", "prepare"], check=False)
+        done = subprocess.run([sys.executable, "-P", "-m", "mediatheque", "prepare"], check=False)
         if done.returncode != 0:
             sys.exit(done.returncode)
-        _run(settings, attached=False)
+        _run(settings, parent=None)
 
 
-def _run(settings: Settings, *, attached: bool) -> None:
+def _run(settings: Settings, *, parent: int | None) -> None:
     # What a worker needs is large: a command that fails early shall not wait for it.
     from mediatheque.runtime import end_with_parent  # noqa: PLC0415
     from mediatheque.worker import run_worker  # noqa: PLC0415
 
     async def run() -> None:
-        watching = asyncio.create_task(end_with_parent()) if attached else None
+        watching = asyncio.create_task(end_with_parent(parent)) if parent is not None else None
         await run_worker(settings)
         if watching is not None:
             watching.cancel()
