@@ -136,6 +136,7 @@ def test_nested_arrays_of_any_size_are_refused(
     for size, status, says in ((900_000, 400, "nested"), (10 << 20, 413, "bytes")):
         answer = local_service.http.post(path, content=(unit * size)[:size])
         check_error(answer, status, says=says, success=success)
+        assert answer.headers.get("connection") == ("close" if status == 413 else None)
     assert local_service.http.get("/health").status_code == 200
 
 

@@ -51,6 +51,15 @@ COMMON_STATUSES: Mapping[Kind, int] = {
 }
 
 
+# Where the rest of a body is left unread the connection ends, and the client is told
+# (RFC 9112, section 9.6): it would send its next request into nothing.
+_HEADERS: Mapping[Kind, dict[str, str]] = {
+    Kind.UNAVAILABLE: {"Retry-After": "5"},
+    Kind.TOO_LARGE: {"Connection": "close"},
+    Kind.TIMEOUT: {"Connection": "close"},
+}
+
+
 def find_door(doors: tuple[Door, ...], path: str) -> Door:
     """Return the door that a path leads to; the last of ``doors`` takes what is left."""
     for door in doors[:-1]:
@@ -84,8 +93,7 @@ def error_handler(
 def _describe(door: Door, error: Exception) -> tuple[int, str, str | None, dict[str, str]]:
     if isinstance(error, MediathequeError):
         status = door.statuses[error.kind]
-        headers = {"Retry-After": "5"} if error.kind is Kind.UNAVAILABLE else {}
-        return status, error.detail, error.field, headers
+        return status, error.detail, error.field, _HEADERS.get(error.kind, {})
     if isinstance(error, HTTPException) and error.status_code < 500:
         headers = dict(error.headers or {})
         if error.status_code == 404:
