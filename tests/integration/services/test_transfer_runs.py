@@ -22,14 +22,11 @@ from mediatheque.services import transfer_ledger
 from mediatheque.storage.beneath import O_LOOK, best_opener
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.local import LocalStore
-from mediatheque.storage.pace import StoppedError
-from mediatheque.storage.sending import Sending, Source
 from mediatheque.storage.sources import SourceRoots
-from mediatheque.storage.stores import Stored
 from tests.support.database import execute, fetch
 from tests.support.sources import NASTY_NAMES, make_deep, remove_tree
-from tests.support.stores import put
 from tests.support.transfers import LIMITS, TransferStage
+from tests.support.troubled import LateStore, TroubledStore
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -41,49 +38,11 @@ async def stage(database: Database, tmp_path: Path) -> AsyncIterator[TransferSta
     await store.close()
 
 
-class TroubledStore(LocalStore):
-    """A local store that fails on some names, for as many times as it is told."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, durable=False)
-        self.troubles: dict[str, list[Exception]] = {}
-        self.sent: list[str] = []
-
-    async def send_file(
-        self, source: Source, key: str, *, content_type: str, sending: Sending
-    ) -> Stored:
-        name = key.rpartition("/")[2]
-        self.sent.append(name)
-        if self.troubles.get(name):
-            raise self.troubles[name].pop(0)
-        return await super().send_file(source, key, content_type=content_type, sending=sending)
-
-
 @pytest.fixture
 async def troubled(database: Database, tmp_path: Path) -> AsyncIterator[TransferStage]:
     store = TroubledStore(tmp_path / "objects")
     yield TransferStage(database, store, tmp_path / "sources")
     await store.close()
-
-
-class LateStore(LocalStore):
-    """A local store that the first object reaches only when ``late`` is set, whatever happens."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, durable=False)
-        self.begun = asyncio.Event()
-        self.late = asyncio.Event()
-
-    async def send_file(
-        self, source: Source, key: str, *, content_type: str, sending: Sending
-    ) -> Stored:
-        if self.begun.is_set():
-            return await super().send_file(source, key, content_type=content_type, sending=sending)
-        content = os.pread(source.descriptor, source.size, 0)
-        self.begun.set()
-        await self.late.wait()
-        await put(self, key, content)
-        raise StoppedError
 
 
 def store_of(stage: TransferStage) -> TroubledStore:
