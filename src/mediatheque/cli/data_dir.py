@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.cli.exits import Exit
@@ -36,9 +37,7 @@ def make_data_dir(data_dir: Path) -> None:
 def only_service(data_dir: Path) -> Iterator[None]:
     """Hold the data directory; exit with a sentence when another service does."""
     with (data_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _acquire(lock):
             sys.exit(
                 Exit.DATA_DIR.because(
                     f"Another service already runs on the data directory {data_dir}. Stop it, or "
@@ -51,11 +50,16 @@ def only_service(data_dir: Path) -> Iterator[None]:
 def service_runs(data_dir: Path) -> bool:
     """Tell whether a service holds the data directory."""
     with (data_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        return not _acquire(lock)
+
+
+def _acquire(lock: IO[str]) -> bool:
+    """Take a lock that ends when its file is closed; False when somebody else has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    return True
 
 
 @contextlib.contextmanager

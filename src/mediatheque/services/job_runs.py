@@ -145,8 +145,8 @@ class JobRun:
                 await patiently(self._write, seconds=_PATIENCE_SECONDS)
         self.check()
 
-    async def still_holds(self, transaction: Transaction) -> None:
-        """Keep the claim until the transaction ends. Raises LeaseLost when it is gone.
+    async def still_holds(self, transaction: Transaction) -> Job:
+        """Keep the claim until the transaction ends; return the job. Raises LeaseLost.
 
         For transactions that write more than the job: with this first, a zombie's write of
         anything is refused, not only of its progress.
@@ -154,6 +154,7 @@ class JobRun:
         held = await jobs.lock(transaction, self.id, owner=None)
         if held is None or held.epoch != self.epoch or held.status is not JobStatus.RUNNING:
             raise LeaseLost
+        return held
 
     async def _write(self) -> None:
         progress, checkpoint = self._progress, self._checkpoint
@@ -313,8 +314,9 @@ class JobRunner:
     ) -> Job:
         """Write what became of the run; what people asked for meanwhile comes first."""
         async with self._database.begin() as transaction:
-            await run.still_holds(transaction)
-            job = await jobs.change(transaction, run.id, **run.unsaved)
+            job = await run.still_holds(transaction)
+            if run.unsaved:
+                job = await jobs.change(transaction, run.id, **run.unsaved)
             if failure is None and not stopped:
                 return await self._end(
                     transaction, job, JobStatus.COMPLETED, progress=1.0, error=None
