@@ -51,6 +51,10 @@ async def driver_connection(transaction: Transaction) -> Any:
     return (await transaction.get_raw_connection()).driver_connection
 
 
+class DatabaseUnavailableError(UnavailableError):
+    """It is the database that does not answer, not the store."""
+
+
 class Database:
     """A pool of connections. Transactions are short and never span other I/O."""
 
@@ -133,4 +137,4 @@ def _is_connection_failure(error: DBAPIError) -> bool:
 
 
 def _unavailable() -> UnavailableError:
-    return UnavailableError("The database does not answer. Nothing was changed; try again.")
+    return DatabaseUnavailableError("The database does not answer. Nothing was changed; try again.")

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -175,6 +176,112 @@ Index(
     "transfer_files_unfinished",
     transfer_files.c.media_id,
     postgresql_where=text("media_id IS NOT NULL AND state <> 'complete'"),
+)
+
+# A bucket that syncs write to; an empty location is the configured store.
+sync_buckets = Table(
+    "sync_buckets",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created", Boolean, nullable=False, server_default=text("false")),
+    Column("ordered", Boolean, nullable=False, server_default=text("true")),
+    Column("backslashes", Boolean),
+    Column("backup_prefixes", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Index("sync_buckets_place", "location", "name", unique=True),
+)
+
+# What is known of the objects in it, and what the file of each looked like.
+sync_objects = Table(
+    "sync_objects",
+    metadata,
+    Column("bucket_id", ForeignKey("sync_buckets.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("ctime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("blake3", Text, nullable=False),
+    Column("uploaded", Boolean, nullable=False),
+    # A file that was moved keeps its size and its time.
+    Index("sync_objects_moved", "bucket_id", "size", "mtime_ns"),
+)
+
+# The job of the same id holds everything that syncs share with other jobs. ``credentials`` are
+# sealed, and wiped by a trigger when the job ends.
+syncs = Table(
+    "syncs",
+    metadata,
+    Column("id", Uuid, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, Identity(), nullable=False, unique=True),
+    Column("bucket_id", BigInteger, ForeignKey("sync_buckets.id"), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("options", JSONB, nullable=False),
+    Column("credentials", LargeBinary),
+    Column("phase", Text, nullable=False),
+    Column("plan", JSONB(none_as_null=True)),
+    Column("planned_at", DateTime(timezone=True)),
+    Column("done_files", BigInteger, nullable=False, server_default=text("0")),
+    Column("done_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("failed", BigInteger, nullable=False, server_default=text("0")),
+    Column("rounds", BigInteger, nullable=False, server_default=text("0")),
+    Column("reason", Text),
+    Index("syncs_bucket_id", "bucket_id"),
+)
+
+sync_operations = Table(
+    "sync_operations",
+    metadata,
+    Column("sync_id", Uuid, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
+    Column("rank", SmallInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("action", Text, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("stored_etag", Text),
+    Column("stored_size", BigInteger),
+    Column("copy_from", LargeBinary),
+    Column("mtime_ns", BigInteger),
+    Column("ctime_ns", BigInteger),
+    Column("inode", BigInteger),
+    Column("blake3", Text),
+    Column("owned", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("error", Text),
+    Column("upload_id", Text),
+)
+# What is still to be done, in order.
+Index(
+    "sync_operations_pending",
+    sync_operations.c.sync_id,
+    sync_operations.c.rank,
+    sync_operations.c.position,
+    postgresql_where=text("state = 'pending'"),
+)
+# Multipart uploads that somebody means to continue.
+Index(
+    "sync_operations_uploads",
+    sync_operations.c.upload_id,
+    postgresql_where=text("upload_id IS NOT NULL"),
+)
+
+sync_schedules = Table(
+    "sync_schedules",
+    metadata,
+    Column("number", BigInteger, Identity(), primary_key=True),
+    Column("bucket_id", BigInteger, ForeignKey("sync_buckets.id"), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("options", JSONB, nullable=False),
+    Column("credentials", LargeBinary),
+    Column("cron", Text, nullable=False),
+    Column("next_at", DateTime(timezone=True), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_role", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Index("sync_schedules_next_at", "next_at"),
 )
 
 # Who runs jobs, and when each last gave a sign of life.

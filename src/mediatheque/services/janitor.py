@@ -10,7 +10,7 @@ the same.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mediatheque.catalog import medias, transfer_files, uploads
+from mediatheque.catalog import medias, sync_operations, transfer_files, uploads
 from mediatheque.catalog.database import Database
 from mediatheque.services.identity import IdentityService
 from mediatheque.storage import keys
@@ -104,6 +104,7 @@ class Janitor:
         before = datetime.now(UTC) - self._unfinished_age
         async with self._database.read() as connection:
             in_use = await transfer_files.uploads_in_use(connection)
+            in_use |= await sync_operations.uploads_in_use(connection)
         return await self._store.sweep_unfinished(before, in_use=in_use)
 
     async def _sweep_objects(self) -> int:

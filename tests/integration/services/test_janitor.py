@@ -1,5 +1,6 @@
 """The janitor removes what nobody refers to any more, and nothing else."""
 
+import asyncio
 import os
 import time
 from datetime import timedelta
@@ -8,14 +9,21 @@ from uuid import UUID
 
 import pytest
 
+from mediatheque.catalog import sync_operations
+from mediatheque.catalog.database import Database
 from mediatheque.domain.access import LOCAL_OPERATOR
 from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.ids import new_id
-from mediatheque.services.janitor import Swept
+from mediatheque.domain.jobs import Signal
+from mediatheque.services.identity import IdentityService
+from mediatheque.services.janitor import Janitor, Swept
+from mediatheque.services.jobs import JobService
 from mediatheque.storage import keys as layout
 from tests.support.database import a_media, add_medias, execute, fetch
 from tests.support.parts import Parts, pieces
-from tests.support.stores import put
+from tests.support.seaweedfs import SeaweedFS
+from tests.support.stores import open_s3, put
+from tests.support.sync_rows import add_sync, an_operation
 
 NOTHING = Swept(0, 0, 0)
 DAY = timedelta(days=1).total_seconds()
@@ -141,3 +149,36 @@ async def test_a_media_that_is_being_received_is_left_alone(parts: Parts, tmp_pa
         media = await reception.keep(resource="r", key="", public=False, project_id=None)
 
     assert await parts.objects() == {media.object_key}
+
+
+async def test_uploads_that_a_sync_may_continue_stay(
+    database: Database, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_s3(seaweedfs, monkeypatch)
+    bucket = store._bucket
+
+    def begin(name: str) -> str:
+        key = bucket.full_key(f"buckets/photos/{name}")
+        created = bucket.client.create_multipart_upload(Bucket=bucket.name, Key=key)
+        return created["UploadId"]
+
+    def unfinished() -> set[str]:
+        found = bucket.client.list_multipart_uploads(Bucket=bucket.name, Prefix=bucket.prefix)
+        return {upload["UploadId"] for upload in found.get("Uploads", [])}
+
+    janitor = Janitor(
+        database, store, IdentityService(database, store), orphan_age=3600, unfinished_age=0
+    )
+    live, ended = await add_sync(database), await add_sync(database)
+    await JobService(database).signal(LOCAL_OPERATOR, str(ended.id), Signal.CANCEL)
+    ids = {name: await asyncio.to_thread(begin, name) for name in ("live", "ended", "nobody's")}
+    async with database.begin() as transaction:
+        for sync, name in ((live, "live"), (ended, "ended")):
+            operation = an_operation(0, upload_id=ids[name])
+            await sync_operations.clear(transaction, sync.bucket_id, sync.id, limit=1000)
+            await sync_operations.add(transaction, sync.id, [operation])
+
+    assert await asyncio.to_thread(unfinished) == set(ids.values())
+    assert (await janitor.sweep()).unfinished == 2
+    assert await asyncio.to_thread(unfinished) == {ids["live"]}
+    await store.close()

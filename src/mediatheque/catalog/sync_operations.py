@@ -1,0 +1,218 @@
+"""Rows of the operations of syncs' plans.
+
+An operation that is over has no multipart upload any more: whoever ends it has removed that.
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    SmallInteger,
+    Text,
+    column,
+    delete,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from mediatheque.catalog.database import Transaction, driver_connection
+from mediatheque.catalog.tables import LIVE_JOBS, jobs, sync_operations, syncs
+from mediatheque.domain.jobs import LIVE
+from mediatheque.domain.syncs import Action, Operation, OperationState
+
+Outcome = tuple[int, int, OperationState, str | None]
+"""Rank and position of an operation, what became of it, and why when it failed."""
+
+_FIELDS = tuple(Operation.__dataclass_fields__)
+_OPERATION = tuple(sync_operations.c[name] for name in _FIELDS)
+_values = attrgetter("rank", *_FIELDS)
+_PENDING = text("state = 'pending'")
+"""As in the index of this name."""
+
+
+async def add(transaction: Transaction, sync_id: UUID, operations: Sequence[Operation]) -> None:
+    """Insert operations; the transaction must have run a statement before this."""
+    connection = await driver_connection(transaction)
+    # SQLAlchemy begins a transaction with the first statement that it sees, and sees none here.
+    assert connection.is_in_transaction()
+    await connection.copy_records_to_table(
+        sync_operations.name,
+        columns=["sync_id", "rank", *_FIELDS],
+        records=[(sync_id, *_values(operation)) for operation in operations],
+    )
+
+
+async def clear(transaction: Transaction, bucket_id: int, sync_id: UUID, *, limit: int) -> int:
+    """Delete operations of a sync, and of those of its bucket that have ended; return how many.
+
+    At most ``limit``, because there may be millions: again until it is fewer.
+    """
+    old = (
+        select(syncs.c.id)
+        .join(jobs, jobs.c.id == syncs.c.id)
+        .where(
+            syncs.c.bucket_id == bucket_id,
+            or_(syncs.c.id == sync_id, jobs.c.status.not_in(sorted(LIVE))),
+        )
+    )
+    row: ColumnElement[Any] = literal_column("sync_operations.ctid")
+    some = select(row).where(sync_operations.c.sync_id.in_(old)).limit(limit)
+    found = await transaction.execute(
+        delete(sync_operations).where(row == func.any(func.array(some.scalar_subquery())))
+    )
+    return found.rowcount
+
+
+async def pending(
+    transaction: Transaction, sync_id: UUID, rank: int, after: int, limit: int
+) -> list[Operation]:
+    """Return what is still to be done of a rank, from the position after ``after``."""
+    query = (
+        select(*_OPERATION)
+        .where(
+            sync_operations.c.sync_id == sync_id,
+            sync_operations.c.rank == rank,
+            sync_operations.c.position > after,
+            _PENDING,
+        )
+        .order_by(sync_operations.c.position)
+        .limit(limit)
+    )
+    return [_operation(row) for row in await transaction.execute(query)]
+
+
+async def save(transaction: Transaction, sync_id: UUID, outcomes: Sequence[Outcome]) -> None:
+    """Write what became of operations, and forget their multipart uploads."""
+    if not outcomes:
+        return
+    ranks, positions, states, errors = zip(*outcomes, strict=True)
+    saved = (
+        func.unnest(
+            literal(list(ranks), ARRAY(SmallInteger())),
+            literal(list(positions), ARRAY(BigInteger())),
+            literal(list(states), ARRAY(Text())),
+            literal(list(errors), ARRAY(Text())),
+        )
+        .table_valued(
+            column("rank", SmallInteger()),
+            column("position", BigInteger()),
+            column("state", Text()),
+            column("error", Text()),
+        )
+        .render_derived()
+    )
+    await transaction.execute(
+        update(sync_operations)
+        .where(
+            sync_operations.c.sync_id == sync_id,
+            sync_operations.c.rank == saved.c.rank,
+            sync_operations.c.position == saved.c.position,
+        )
+        .values(state=saved.c.state, error=saved.c.error, upload_id=null())
+    )
+
+
+async def set_upload(
+    transaction: Transaction, sync_id: UUID, rank: int, position: int, upload_id: str | None
+) -> None:
+    """Note the multipart upload of an operation, or (None) that it has none."""
+    await transaction.execute(
+        update(sync_operations)
+        .where(
+            sync_operations.c.sync_id == sync_id,
+            sync_operations.c.rank == rank,
+            sync_operations.c.position == position,
+        )
+        .values(upload_id=upload_id)
+    )
+
+
+async def page(
+    transaction: Transaction,
+    sync_id: UUID,
+    *,
+    action: Action | None,
+    state: OperationState | None,
+    after: tuple[int, int] | None,
+    limit: int,
+) -> list[Operation]:
+    """Return operations in the order of work, of one action and state or (None) of any.
+
+    ``after`` the one of this rank and position.
+    """
+    place = tuple_(sync_operations.c.rank, sync_operations.c.position)
+    query = (
+        select(*_OPERATION)
+        .where(
+            sync_operations.c.sync_id == sync_id,
+            true() if action is None else sync_operations.c.action == action,
+            true() if state is None else sync_operations.c.state == state,
+            true() if after is None else place > after,
+        )
+        .order_by(sync_operations.c.rank, sync_operations.c.position)
+        .limit(limit)
+    )
+    return [_operation(row) for row in await transaction.execute(query)]
+
+
+async def uploads(transaction: Transaction, sync_id: UUID) -> list[tuple[bytes, str]]:
+    """Return the key and the id of every multipart upload of a sync."""
+    query = select(sync_operations.c.key, sync_operations.c.upload_id).where(*_begun(sync_id))
+    return [(row.key, row.upload_id) for row in await transaction.execute(query)]
+
+
+async def forget_uploads(transaction: Transaction, sync_id: UUID) -> None:
+    """Forget all multipart uploads of a sync."""
+    await transaction.execute(
+        update(sync_operations).where(*_begun(sync_id)).values(upload_id=null())
+    )
+
+
+async def uploads_in_use(transaction: Transaction) -> set[str]:
+    """Return every multipart upload that a sync may still continue; those that ended do not."""
+    query = (
+        select(sync_operations.c.upload_id)
+        .join(jobs, jobs.c.id == sync_operations.c.sync_id)
+        .where(sync_operations.c.upload_id.is_not(None), LIVE_JOBS)
+    )
+    return set(await transaction.scalars(query))
+
+
+async def first_error(transaction: Transaction, sync_id: UUID) -> str | None:
+    """Return why the first of the failed operations failed; None when none did."""
+    query = (
+        select(sync_operations.c.error)
+        .where(
+            sync_operations.c.sync_id == sync_id,
+            sync_operations.c.state == OperationState.FAILED,
+        )
+        .order_by(sync_operations.c.rank, sync_operations.c.position)
+        .limit(1)
+    )
+    error: str | None = await transaction.scalar(query)
+    return error
+
+
+def _begun(sync_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return sync_operations.c.sync_id == sync_id, sync_operations.c.upload_id.is_not(None)
+
+
+def _operation(row: Row[Any]) -> Operation:
+    values = dict(row._mapping)  # noqa: SLF001 - the documented name of a row's mapping
+    values["action"] = Action(values["action"])
+    values["state"] = OperationState(values["state"])
+    return Operation(**values)
