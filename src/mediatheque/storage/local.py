@@ -15,6 +15,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,7 +84,7 @@ class LocalStore:
             sending=sending,
             key=key,
             temporary=self._temporary(),
-            target=self._path(key),
+            publish=partial(disk.rename, target=self._path(key), durable=self._durable),
             durable=self._durable,
             reserved_bytes=self._reserved_bytes,
         )

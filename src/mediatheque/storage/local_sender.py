@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from mediatheque.storage import durable as disk
@@ -22,7 +23,9 @@ _BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own
 
 
 class LocalSender:
-    """Copies ``source`` to ``target`` by way of ``temporary``; see ``Store.send_file``. Blocks.
+    """Copies ``source`` to ``temporary`` and publishes that; see ``Store.send_file``. Blocks.
+
+    ``publish`` gives the file, which is whole and durable, the name under which it is seen.
 
     Where the file system can, the copy shares the source's blocks and only the digest reads it.
     Elsewhere one buffer is read, digested and written, so that the digest is of the very bytes
@@ -37,7 +40,7 @@ class LocalSender:
         sending: Sending,
         key: str,
         temporary: Path,
-        target: Path,
+        publish: Callable[[Path], None],
         durable: bool,
         reserved_bytes: int,
     ) -> None:
@@ -45,7 +48,7 @@ class LocalSender:
         self._sending = sending
         self._key = key
         self._temporary = temporary
-        self._target = target
+        self._publish = publish
         self._durable = durable
         self._reserved_bytes = reserved_bytes
         self._digest = Digest()
@@ -63,7 +66,7 @@ class LocalSender:
                     disk.sync_file(descriptor)
             finally:
                 os.close(descriptor)
-            disk.rename(self._temporary, self._target, durable=self._durable)
+            self._publish(self._temporary)
         except OSError as error:
             self._discard()
             raise disk.storage_error(error) from error

@@ -6,9 +6,7 @@ only it agrees on a checksum over a whole multipart object, resumes, and copies 
 
 import asyncio
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
-
-from botocore.exceptions import ClientError
+from datetime import datetime
 
 from mediatheque.domain.errors import NotFoundError
 from mediatheque.storage.multipart import MultipartUpload
@@ -16,7 +14,6 @@ from mediatheque.storage.part_buffers import PartBuffers
 from mediatheque.storage.remote import RemoteStore
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
-from mediatheque.storage.s3_errors import is_missing
 from mediatheque.storage.s3_sender import S3Sender
 from mediatheque.storage.s3_writer import PartMemory, S3Writer
 from mediatheque.storage.sending import Sending, Source
@@ -90,7 +87,7 @@ class S3Store(RemoteStore):
 
     async def head(self, key: str) -> ObjectInfo | None:
         """See ``Store.head``."""
-        return await self._bucket.run(self._head, key)
+        return await self._bucket.run(self._bucket.head, key)
 
     async def promote(self, source: ObjectInfo, target: str) -> ObjectInfo:
         """See ``Store.promote``. The store copies only the very object that was seen."""
@@ -139,24 +136,6 @@ class S3Store(RemoteStore):
         """See ``Store.close``."""
         await super().close()
         await asyncio.to_thread(self._bucket.close)
-
-    def _head(self, key: str) -> ObjectInfo | None:
-        try:
-            found = self._bucket.client.head_object(
-                Bucket=self._bucket.name, Key=self._bucket.full_key(key), ChecksumMode="ENABLED"
-            )
-        except ClientError as error:
-            if is_missing(error):
-                return None
-            raise
-        composite = found.get("ChecksumType") == "COMPOSITE"
-        return ObjectInfo(
-            key=key,
-            size=found["ContentLength"],
-            modified=found["LastModified"].astimezone(UTC),
-            etag=found["ETag"],
-            crc64nvme=None if composite else found.get("ChecksumCRC64NVME"),
-        )
 
     def _abort_unfinished(self, before: datetime, in_use: frozenset[str]) -> Iterator[str]:
         bucket, name = self._bucket, self._bucket.name

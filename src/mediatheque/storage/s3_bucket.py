@@ -1,13 +1,17 @@
 """One bucket of an S3 store, spoken to by blocking calls that run in a few threads."""
 
 import asyncio
+import base64
 import contextlib
 import functools
+import hashlib
 import os
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as WaitTimeoutError
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
@@ -18,16 +22,27 @@ import obstore
 import urllib3
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.loaders import Loader, create_loader
 from obstore.exceptions import BaseError
 from obstore.store import S3Store as ObstoreS3
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as NoAnswerError
 
 from mediatheque.storage.concurrency import Concurrency
 from mediatheque.storage.pace import UNLIMITED, Pace, StoppedError
 from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES
-from mediatheque.storage.s3_errors import is_overload, is_passing, refusal, s3_errors
+from mediatheque.storage.s3_errors import (
+    is_missing,
+    is_overload,
+    is_passing,
+    refusal,
+    s3_errors,
+)
+from mediatheque.storage.s3_keys import S3Keys
+from mediatheque.storage.stores import ObjectInfo
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
     from mypy_boto3_s3 import S3Client
     from obstore.store import S3Credential
 
@@ -47,16 +62,36 @@ _CREDENTIALS_KEPT = timedelta(minutes=5)  # botocore renews at least 10 minutes 
 # whole ``sendall``: this is the time for _SEND_BYTES, not for a part.
 _TIMEOUT = urllib3.Timeout(connect=20, read=60)
 
+_LOOK_SECONDS = 9
+_LOOK_TIMEOUT = urllib3.Timeout(connect=4, read=5)
+
+# What obstore refuses or changes: control characters, and empty, "." and ".." segments.
+_INEXACT = re.compile(r"[\x00-\x1f\x7f]|(?:^|/)\.{0,2}(?:/|$)")
+
 
 class S3Bucket:
     """A bucket, and the prefix below which all our keys lie.
 
-    Credentials come from boto3's own chain (variables, files, roles) and are never logged.
+    Credentials are ``keys``, or come from boto3's own chain (variables, files, roles), and are
+    never logged. Redirects to another address are not followed.
     """
 
-    def __init__(self, name: str, prefix: str, *, endpoint: str | None, region: str | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        prefix: str,
+        *,
+        endpoint: str | None,
+        region: str | None,
+        keys: S3Keys | None = None,
+    ) -> None:
         core = botocore.session.get_session()
-        session = boto3.Session(botocore_session=core)
+        core.register_component("data_loader", _loader())
+        session = boto3.Session(
+            aws_access_key_id=keys.access_key if keys else None,
+            aws_secret_access_key=keys.secret_key if keys else None,
+            botocore_session=core,
+        )
         ca_bundle = core.get_config_variable("ca_bundle")
         self.name = name
         self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
@@ -79,6 +114,7 @@ class S3Bucket:
                 max_pool_connections=_THREADS + _TRANSFERS,
             ),
         )
+        self.client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
         address = urlsplit(self.client.meta.endpoint_url)
         port = f":{address.port}" if address.port else ""
         self.place = f"The bucket {name!r} at {address.scheme}://{address.hostname}{port}"
@@ -138,6 +174,25 @@ class S3Bucket:
             HttpMethod=method,
         )
 
+    def head(self, key: str) -> ObjectInfo | None:
+        """Return what is known of an object, or None when there is none. Blocks."""
+        try:
+            found = self.client.head_object(
+                Bucket=self.name, Key=self.full_key(key), ChecksumMode="ENABLED"
+            )
+        except ClientError as error:
+            if is_missing(error):
+                return None
+            raise
+        composite = found.get("ChecksumType") == "COMPOSITE"
+        return ObjectInfo(
+            key=key,
+            size=found["ContentLength"],
+            modified=found["LastModified"].astimezone(UTC),
+            etag=found["ETag"],
+            crc64nvme=None if composite else found.get("ChecksumCRC64NVME"),
+        )
+
     def put(
         self,
         key: str,
@@ -147,21 +202,26 @@ class S3Bucket:
         crc64nvme: str,
         give_up: threading.Event,
         pace: Pace = UNLIMITED,
-    ) -> None:
+    ) -> str:
         """Put one whole object; otherwise as ``send``.
 
         Small ones are tried through obstore first, which costs a third of ``send``. It sends a
         checksum too, but cannot tell whether the store verified it: so not before ``send`` has
         seen that this store does. Whatever obstore fails at is left to ``send``.
         """
-        if self._verifies and len(body) <= pace.step(_QUICK_BYTES):
+        if self._verifies and len(body) <= pace.step(_QUICK_BYTES) and not _INEXACT.search(key):
             pace.wait(len(body), give_up)
             with contextlib.suppress(BaseError, FileNotFoundError), self.requests.slot():
                 attributes = {"Content-Type": content_type}
-                obstore.put(self._puts, key, body, attributes=attributes, use_multipart=False)
-                return
+                done = obstore.put(
+                    self._puts, key, body, attributes=attributes, use_multipart=False
+                )
+                if done["e_tag"] is not None:
+                    return done["e_tag"]
         parameters = {"Key": self.full_key(key), "ContentType": content_type}
-        self.send("put_object", parameters, body, crc64nvme=crc64nvme, give_up=give_up, pace=pace)
+        return self.send(
+            "put_object", parameters, body, crc64nvme=crc64nvme, give_up=give_up, pace=pace
+        )
 
     def send(
         self,
@@ -188,18 +248,26 @@ class S3Bucket:
                 rest = rest[len(piece) :]
 
         def try_once() -> str:
-            with self.requests.slot():
-                return self._send_once(operation, parameters, len(body), pieces(), crc64nvme)
+            return self._send_once(operation, parameters, len(body), pieces(), crc64nvme)
 
-        for wait_seconds in _PAUSES:
-            try:
-                return try_once()
-            except (ClientError, HTTPError) as error:
-                if not is_passing(error):
-                    raise
-                if give_up.wait(wait_seconds * random.uniform(0.75, 1.25)):  # noqa: S311
-                    raise StoppedError from error
-        return try_once()
+        return self._persist(try_once, give_up)
+
+    def fetch(
+        self, operation: str, parameters: Mapping[str, Any], *, give_up: threading.Event
+    ) -> bytes:
+        """Return the body of the answer to a GET, past boto3's costly parsers. Blocks.
+
+        Passing troubles are waited out as by ``send``.
+        """
+        return self._persist(lambda: self._fetch_once(operation, parameters, _TIMEOUT), give_up)
+
+    def look(self, operation: str, parameters: Mapping[str, Any]) -> bytes:
+        """Like ``fetch``, but without patience: one try, which ends within ten seconds."""
+        looking = self._threads.submit(self._fetch_once, operation, parameters, _LOOK_TIMEOUT)
+        try:
+            return looking.result(_LOOK_SECONDS)  # timeouts of sockets do not count name servers
+        except WaitTimeoutError as error:
+            raise NoAnswerError from error
 
     def close(self) -> None:
         """Wait for the calls under way and close every connection. Blocks."""
@@ -214,6 +282,30 @@ class S3Bucket:
                 return call()
 
         return await asyncio.get_running_loop().run_in_executor(threads, guarded)
+
+    def _persist(self, try_once: Callable[[], T], give_up: threading.Event) -> T:
+        def in_slot() -> T:
+            with self.requests.slot():
+                return try_once()
+
+        for wait_seconds in _PAUSES:
+            try:
+                return in_slot()
+            except (ClientError, HTTPError) as error:
+                if not is_passing(error):
+                    raise
+                if give_up.wait(wait_seconds * random.uniform(0.75, 1.25)):  # noqa: S311
+                    raise StoppedError from error
+        return in_slot()
+
+    def _fetch_once(
+        self, operation: str, parameters: Mapping[str, Any], timeout: urllib3.Timeout
+    ) -> bytes:
+        url = self.presign(operation, parameters, expires_in=_PRESIGNED_SECONDS, method="GET")
+        answer = self._http.request("GET", url, timeout=timeout, redirect=False)
+        if answer.status != 200:
+            raise refusal(operation, answer.status, answer.data)
+        return answer.data
 
     def _send_once(
         self,
@@ -235,13 +327,25 @@ class S3Bucket:
         if "ContentType" in parameters:
             headers["Content-Type"] = parameters["ContentType"]
         body = cast("Iterator[bytes]", pieces)
-        answer = self._http.request("PUT", url, body=body, headers=headers)
+        answer = self._http.request("PUT", url, body=body, headers=headers, redirect=False)
         if answer.status != 200:
             raise refusal(operation, answer.status, answer.data)
         if answer.headers.get("x-amz-checksum-crc64nvme") != crc64nvme:
             raise refusal(operation, 200, b"<Code>ChecksumNotVerified</Code>")
         self._verifies = True
         return answer.headers["ETag"]
+
+
+@functools.cache
+def _loader() -> Loader:
+    """Return what reads botocore's models; one for all, as each would hold 12 MiB of them."""
+    return create_loader()
+
+
+def _add_md5(request: "AWSRequest", **_: object) -> None:
+    """Add the checksum that stores older than boto3's own choice insist on."""
+    digest = hashlib.md5(cast("bytes", request.body), usedforsecurity=False).digest()
+    request.headers["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def _credentials_of(session: boto3.Session) -> "Callable[[], S3Credential]":

@@ -21,14 +21,14 @@ _AT_ONCE = 4
 
 async def copy_object(
     bucket: S3Bucket, source: ObjectInfo, target: str, *, largest: int = LARGEST_COPY
-) -> None:
+) -> str | None:
     """Copy ``source``, as it was seen, to the key ``target``; by parts above ``largest`` bytes.
 
-    Raises ConflictError when the source has changed, NotFoundError when it is gone.
+    Returns the ETag of the copy, or None when it was copied by parts. Raises ConflictError when
+    the source has changed, NotFoundError when it is gone.
     """
     if source.size <= largest:
-        await bucket.transfer(_copy_at_once, bucket, source, target)
-        return
+        return await bucket.transfer(_copy_at_once, bucket, source, target)
     upload = await bucket.transfer(_begin, bucket, source, target)
     try:
         step = min(largest, _PART_BYTES)
@@ -44,18 +44,20 @@ async def copy_object(
     except BaseException:
         await bucket.run(upload.abort)
         raise
+    return None
 
 
-def _copy_at_once(bucket: S3Bucket, source: ObjectInfo, target: str) -> None:
+def _copy_at_once(bucket: S3Bucket, source: ObjectInfo, target: str) -> str:
     assert source.etag is not None  # S3 gives every object one
     with _changes(source):
-        bucket.client.copy_object(
+        answer = bucket.client.copy_object(
             Bucket=bucket.name,
             Key=bucket.full_key(target),
             CopySource={"Bucket": bucket.name, "Key": bucket.full_key(source.key)},
             CopySourceIfMatch=source.etag,
             ChecksumAlgorithm="CRC64NVME",
         )
+    return answer["CopyObjectResult"]["ETag"]
 
 
 def _begin(bucket: S3Bucket, source: ObjectInfo, target: str) -> MultipartUpload:

@@ -14,6 +14,7 @@ from obstore.exceptions import BaseError
 from urllib3.exceptions import HTTPError
 
 from mediatheque.domain.errors import MediathequeError, StorageFullError, UnavailableError
+from mediatheque.storage.mirrors import BlockedError
 
 _FULL = {
     "InsufficientStorage",
@@ -25,15 +26,21 @@ _FULL = {
 _REFUSED_CHECKSUM = {"BadDigest", "XAmzContentChecksumMismatch", "InvalidRequest"}
 _OVERLOAD_CODES = {"RequestTimeout", "SlowDown"}
 _PASSING_STATUSES = {429, 500, 502, 503, 504}
+_BLOCKED = {"XMinioParentIsObject", "XMinioObjectExistsAsDirectory"}
 _MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
 
 _OTHER_REGION = "{place} lies in another region than was asked. Set AWS_DEFAULT_REGION to its own."
-_WRONG_KEY = "{place} does not know the access key. Check AWS_ACCESS_KEY_ID."
+_WRONG_KEY = (
+    "{place} does not know the access key. Check AWS_ACCESS_KEY_ID, or the key that was given."
+)
 _OLD_TOKEN = "The session token for {place} has expired or is wrong. Check AWS_SESSION_TOKEN."  # noqa: S105
 _SENTENCES = {
-    "NoSuchBucket": "{place} does not exist. Create it, or correct MEDIATHEQUE_STORAGE_URL.",
+    "NoSuchBucket": "{place} does not exist. Create it, or correct its name, which for the "
+    "service's own store is in MEDIATHEQUE_STORAGE_URL.",
+    "BucketAlreadyExists": "{place} belongs to somebody else. Choose another name.",
     "InvalidAccessKeyId": _WRONG_KEY,
-    "SignatureDoesNotMatch": "{place} refused the signature. Check AWS_SECRET_ACCESS_KEY.",
+    "SignatureDoesNotMatch": "{place} refused the signature. Check AWS_SECRET_ACCESS_KEY, or "
+    "the secret key that was given.",
     "AccessDenied": "The access key may not do this in {place}. Allow it to list, read, write "
     "and delete objects there.",
     "ExpiredToken": _OLD_TOKEN,
@@ -107,7 +114,7 @@ def translate(error: ClientError | BotoCoreError | HTTPError, place: str) -> Med
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return UnavailableError(
             f"There are no credentials for {place}. Set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY."
+            "AWS_SECRET_ACCESS_KEY, or give keys."
         )
     if not isinstance(error, ClientError):
         return UnavailableError(
@@ -122,9 +129,15 @@ def translate(error: ClientError | BotoCoreError | HTTPError, place: str) -> Med
             f"{place} refused bytes whose checksum differed on arrival ({code}), again and "
             "again. Check memory and network of this machine."
         )
+    if code in _BLOCKED:
+        return BlockedError(
+            f"{place} keeps real folders: an object and what lies below its key exclude each other."
+        )
     sentence = _SENTENCES.get(code)
     if sentence is None and status == 403:
         sentence = _SENTENCES["AccessDenied"]
+    if sentence is None and 300 <= status < 400:
+        sentence = "{place} refers to another address, which is not followed. Give that one."
     if sentence is None:
         return UnavailableError(f"{place} refused the request ({status} {code}).")
     return UnavailableError(sentence.format(place=place))

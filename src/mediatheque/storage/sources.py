@@ -13,9 +13,11 @@ from urllib.parse import unquote_to_bytes
 
 from mediatheque.domain.errors import InvalidError
 from mediatheque.storage.beneath import (
+    O_LOOK,
     Opener,
     Place,
     best_opener,
+    held,
     open_place,
     raise_if_exhausted,
     stat_place,
@@ -23,17 +25,20 @@ from mediatheque.storage.beneath import (
 from mediatheque.storage.walk import Found, walk
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class Reason(StrEnum):
-    """Why a source cannot be read as a file."""
+    """Why a source cannot be read."""
 
     MISSING = "missing"
     UNREADABLE = "unreadable"
     OUTSIDE = "outside"
     SPECIAL = "special"
     FOLDER = "folder"
+    FILE = "file"
+    DANGLING = "dangling"
 
 
 _REASONS = {
@@ -47,7 +52,7 @@ _REASONS = {
 
 
 class SourceError(InvalidError):
-    """A source cannot be read as a file, for the ``reason`` given."""
+    """A source cannot be read as what was asked for, for the ``reason`` given."""
 
     def __init__(self, place: Place, reason: Reason, *, cause: OSError | None = None) -> None:
         super().__init__(_sentence(place, reason, cause))
@@ -129,7 +134,7 @@ class SourceRoots:
                 "No folder may be read yet: set MEDIATHEQUE_SOURCE_ROOTS to the folders that "
                 "transfers may read, and start the service again."
             )
-        place = self._place(_parse(text))
+        place = self._named(_parse(text))
         try:
             stat_place(place, self._opener)
         except OSError as error:
@@ -155,11 +160,75 @@ class SourceRoots:
             raise
         return SourceFile(descriptor, status)
 
-    def walk(self, place: Place) -> Iterator[Found]:
+    def walk(self, place: Place, *, follow_links: bool = True) -> Iterator[Found]:
         """Yield everything at or below a place that is not a folder; see ``walk.walk``."""
-        return walk(place, self._opener)
+        return walk(place, self._opener, follow_links=follow_links)
 
-    def _place(self, path: bytes) -> Place:
+    def place(self, relative: bytes) -> Place:
+        """Return the place of a path below the first root; whether it is there is not asked."""
+        return Place(self._roots[0], relative)
+
+    def is_there(self, place: Place) -> bool:
+        """Tell whether a folder is there, and can be listed; False when nothing has this name.
+
+        Never takes what cannot be seen for missing: raises SourceError when the root is not there
+        or cannot be listed, for a link that leads nowhere, for anything else that cannot be looked
+        at, and for what is no folder. Raises UnavailableError as ``open`` does.
+        """
+        with held(_open_root(place.root)) as root:
+            try:
+                self._check_listable(root, place)
+            except OSError as error:
+                found = _source_error(place, error)
+                if found.reason is not Reason.MISSING:
+                    raise found from error
+                if self._has_dead_link(root, place.relative):
+                    raise SourceError(place, Reason.DANGLING, cause=error) from error
+                return False
+        return True
+
+    def is_file(self, folder: Place, path: bytes) -> bool:
+        """Tell whether there is, or may be, a file at ``path`` below a folder, no link on its way.
+
+        Raises SourceError when the root itself is not there or cannot be listed.
+        """
+        flags = O_LOOK | os.O_NOFOLLOW
+        with held(_open_root(folder.root)) as root:
+            try:
+                start = self._opener(root, folder.relative or b".", _FOLDER, follow_links=True)
+                with (
+                    held(start),
+                    held(self._opener(start, path, flags, follow_links=False)) as looked_at,
+                ):
+                    return stat.S_ISREG(os.fstat(looked_at).st_mode)
+            except OSError as error:
+                return _source_error(folder.below(path), error).reason is Reason.UNREADABLE
+
+    def _check_listable(self, root: int, place: Place) -> None:
+        path = place.relative or b"."
+        with held(self._opener(root, path, O_LOOK, follow_links=True)) as looked_at:
+            _check_folder(place, os.fstat(looked_at))
+        os.close(self._opener(root, path, _FOLDER, follow_links=True))
+
+    def _has_dead_link(self, root: int, relative: bytes) -> bool:
+        """Tell whether a path that leads nowhere does so because of a link on its way."""
+        names = relative.split(b"/")
+        for count in range(1, len(names) + 1):
+            path = b"/".join(names[:count])
+            try:
+                os.close(self._opener(root, path, O_LOOK, follow_links=True))
+            except OSError:
+                return self._is_link(root, path)
+        return False
+
+    def _is_link(self, root: int, path: bytes) -> bool:
+        try:
+            with held(self._opener(root, path, O_LOOK | os.O_NOFOLLOW, follow_links=True)) as link:
+                return stat.S_ISLNK(os.fstat(link).st_mode)
+        except OSError as error:
+            return error.errno == errno.ELOOP  # the answer where O_PATH is unknown
+
+    def _named(self, path: bytes) -> Place:
         """Find the root that a path names, by the root's own path or its real one.
 
         Only the choice of the root compares strings; whether the rest stays below it is for the
@@ -224,10 +293,27 @@ def _fingerprint(status: os.stat_result) -> Fingerprint:
     )
 
 
+def _open_root(root: Path) -> int:
+    place = Place(root, b"")
+    try:
+        return os.open(root, _FOLDER)
+    except NotADirectoryError as error:
+        raise SourceError(place, Reason.FILE, cause=error) from error
+    except OSError as error:
+        raise _source_error(place, error) from error
+
+
 def _check_regular(place: Place, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise SourceError(place, Reason.FOLDER)
     if not stat.S_ISREG(status.st_mode):
+        raise SourceError(place, Reason.SPECIAL)
+
+
+def _check_folder(place: Place, status: os.stat_result) -> None:
+    if stat.S_ISREG(status.st_mode):
+        raise SourceError(place, Reason.FILE)
+    if not stat.S_ISDIR(status.st_mode):
         raise SourceError(place, Reason.SPECIAL)
 
 
@@ -254,6 +340,10 @@ def _sentence(place: Place, reason: Reason, cause: OSError | None) -> str:
             return f"{place.text} is a pipe, socket or device, not a file."
         case Reason.FOLDER:
             return f"{place.text} is a folder, not a file."
+        case Reason.FILE:
+            return f"{place.text} is not a folder."
+        case Reason.DANGLING:
+            return f"{place.text} is, or passes, a link that leads nowhere."
 
 
 def _printable(path: bytes) -> str:

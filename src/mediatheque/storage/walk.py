@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from mediatheque.storage.beneath import (
     Opener,
@@ -19,7 +20,15 @@ from mediatheque.storage.beneath import (
     raise_if_exhausted,
     stat_place,
 )
+from mediatheque.storage.sorting import sort_entries
 
+NAMES_IN_MEMORY = 100_000
+"""How many names of one folder are held in memory while it is listed; more are sorted on disk."""
+
+INODE_BITS = (1 << 63) - 1
+"""The part of an inode's number that is told: what a signed column of a database holds."""
+
+_LISTED_AT_ONCE = 1000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
@@ -29,6 +38,8 @@ class FoundKind(StrEnum):
 
     FILE = "file"
     """A regular file, or a link to one beneath the root."""
+    LINK = "link"
+    """A symbolic link that was not looked at, because links are not followed."""
     LINK_TO_FOLDER = "link_to_folder"
     DANGLING = "dangling"
     """A link that leads nowhere, or in a circle."""
@@ -43,6 +54,7 @@ class FoundKind(StrEnum):
 
 
 _PROBLEMS = {
+    FoundKind.LINK: "is a symbolic link",
     FoundKind.LINK_TO_FOLDER: "is a link to a folder; such links are not followed",
     FoundKind.DANGLING: "is a link that leads nowhere",
     FoundKind.OUTSIDE: "is a link that leaves its source root, or may leave it",
@@ -54,12 +66,17 @@ _PROBLEMS = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One entry of a walk. ``size`` (bytes) and ``mtime_ns`` mean something for a file only."""
+    """One entry of a walk. What follows its kind means something for a file only.
+
+    ``size`` in bytes, times in nanoseconds since 1970; ``inode`` is the lower 63 bits of it.
+    """
 
     place: Place
     kind: FoundKind
     size: int = 0
     mtime_ns: int = 0
+    ctime_ns: int = 0
+    inode: int = 0
 
     @property
     def problem(self) -> str | None:
@@ -69,24 +86,54 @@ class Found:
         return f"{self.place.text} {_PROBLEMS[self.kind]}."
 
 
+class _Names:
+    """The names in a folder that are still to come, in order; folders end with a slash."""
+
+    def __init__(self, batches: Iterator[list[bytes]]) -> None:
+        self._batches = batches
+        self._batch: list[bytes] = []  # last first
+        self._refill()
+
+    def __bool__(self) -> bool:
+        return bool(self._batch)
+
+    def pop(self) -> bytes:
+        """Take the next name."""
+        name = self._batch.pop()
+        if not self._batch:
+            self._refill()
+        return name
+
+    def _refill(self) -> None:
+        self._batch = next(self._batches, [])[::-1]
+
+
 @dataclass(slots=True)
 class _Folder:
     """A folder on the way: its path below the start, empty or ending with a slash.
 
-    ``names`` are those still to come, last first, folders with a slash at their end; None before
-    they were listed.
+    ``names`` is None before they were listed.
     """
 
     path: bytes
-    names: list[bytes] | None = None
+    names: _Names | None = None
 
 
-def walk(place: Place, opener: Opener) -> Iterator[Found]:
+def walk(
+    place: Place,
+    opener: Opener,
+    *,
+    follow_links: bool = True,
+    names_in_memory: int = NAMES_IN_MEMORY,
+) -> Iterator[Found]:
     """Yield everything at or below ``place`` that is not a folder, ordered by the path's bytes.
 
-    What cannot be read is yielded as such, never raised, and the walk goes on. One folder's names
-    per level are held in memory, and three descriptors however deep it goes. Raises
-    UnavailableError when the process has no descriptor left.
+    What cannot be read is yielded as such, never raised, and the walk goes on. Without
+    ``follow_links`` every link below ``place`` is a LINK, wherever it leads; ``place`` itself may
+    be one, because somebody named it. One folder's names per level are held in memory, or in a
+    temporary file when there are more than ``names_in_memory``, and three descriptors however
+    deep it goes. Raises UnavailableError when the process has no descriptor left, and
+    StorageFullError when there is no room for a temporary file.
     """
     try:
         status = stat_place(place, opener)
@@ -98,10 +145,14 @@ def walk(place: Place, opener: Opener) -> Iterator[Found]:
         yield _found(place, status)
         return
     with held(start):
-        yield from _walk_below(place, start, opener)
+        yield from _walk_below(
+            place, start, opener, follow_links=follow_links, names_in_memory=names_in_memory
+        )
 
 
-def _walk_below(place: Place, start: int, opener: Opener) -> Iterator[Found]:
+def _walk_below(
+    place: Place, start: int, opener: Opener, *, follow_links: bool, names_in_memory: int
+) -> Iterator[Found]:
     folders = [_Folder(b"")]
     while folders:
         folder = folders.pop()
@@ -114,7 +165,7 @@ def _walk_below(place: Place, start: int, opener: Opener) -> Iterator[Found]:
             continue
         with held(descriptor):
             try:
-                names = _list(descriptor) if folder.names is None else folder.names
+                names = _list(descriptor, names_in_memory) if folder.names is None else folder.names
             except OSError as error:
                 kind = _kind_of(error, gone=FoundKind.VANISHED)
                 yield Found(_place_of(place, folder), kind)
@@ -127,21 +178,25 @@ def _walk_below(place: Place, start: int, opener: Opener) -> Iterator[Found]:
                         folders.append(_Folder(folder.path, names))
                     folders.append(_Folder(path))
                     break
-                yield _look(place.below(path), name, descriptor, opener)
+                yield _look(place.below(path), name, descriptor, opener, follow_links=follow_links)
 
 
 def _place_of(start: Place, folder: _Folder) -> Place:
     return start.below(folder.path[:-1]) if folder.path else start
 
 
-def _list(descriptor: int) -> list[bytes]:
-    with os.scandir(descriptor) as entries:
-        names = [
-            os.fsencode(entry.name) + (b"/" if _is_folder(entry) else b"") for entry in entries
-        ]
+def _list(descriptor: int, names_in_memory: int) -> _Names:
+    return _Names(sort_entries(_read_names(descriptor), run_entries=names_in_memory))
+
+
+def _read_names(descriptor: int) -> Iterator[list[bytes]]:
     # With its slash a folder sorts where its content belongs: a.txt before a/x before a0.
-    names.sort(reverse=True)
-    return names
+    with os.scandir(descriptor) as entries:
+        while batch := [
+            os.fsencode(entry.name) + (b"/" if _is_folder(entry) else b"")
+            for entry in islice(entries, _LISTED_AT_ONCE)
+        ]:
+            yield batch
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -151,13 +206,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False  # its kind needs a stat that is refused; looking at it will say so
 
 
-def _look(place: Place, name: bytes, folder: int, opener: Opener) -> Found:
+def _look(place: Place, name: bytes, folder: int, opener: Opener, *, follow_links: bool) -> Found:
     gone = FoundKind.VANISHED
     try:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             return Found(place, FoundKind.VANISHED)
         if stat.S_ISLNK(status.st_mode):
+            if not follow_links:
+                return Found(place, FoundKind.LINK)
             gone = FoundKind.DANGLING
             status = stat_place(place, opener)
     except OSError as error:
@@ -167,7 +224,14 @@ def _look(place: Place, name: bytes, folder: int, opener: Opener) -> Found:
 
 def _found(place: Place, status: os.stat_result) -> Found:
     if stat.S_ISREG(status.st_mode):
-        return Found(place, FoundKind.FILE, status.st_size, status.st_mtime_ns)
+        return Found(
+            place,
+            FoundKind.FILE,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino & INODE_BITS,
+        )
     if stat.S_ISDIR(status.st_mode):
         return Found(place, FoundKind.LINK_TO_FOLDER)
     return Found(place, FoundKind.SPECIAL)

@@ -521,3 +521,79 @@ def test_a_file_that_loses_its_name_is_still_whole(
 
         assert not source.changed()
         assert os.read(source.descriptor, 100) == b"inside"
+
+
+def test_a_folder_below_the_root_is_there_or_missing(sources: SourceRoots, root: Path) -> None:
+    (root / "folder" / "inner").mkdir()
+
+    for path in (b"", b"folder", b"folder/inner"):
+        assert sources.is_there(sources.place(path))
+    for path in (b"none", b"folder/none/deeper", b"a.mp4/below-a-file", b"n" * 300):
+        assert not sources.is_there(sources.place(path))
+
+
+def test_a_folder_that_a_link_leads_to_is_there(root: Path) -> None:
+    (root / "link").symlink_to("folder")
+    sources = SourceRoots([root], opener=open_by_kernel)
+
+    assert sources.is_there(sources.place(b"link"))
+    assert not sources.is_there(sources.place(b"link/none"))
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (b"a.mp4", Reason.FILE),
+        (b"fifo", Reason.SPECIAL),
+        (b"outside", Reason.OUTSIDE),
+        (b"outside/none", Reason.OUTSIDE),
+        (b"folder/../../outside", Reason.OUTSIDE),
+        (b"to-nothing", Reason.DANGLING),
+        (b"to-nothing/below", Reason.DANGLING),
+        (b"to-itself", Reason.DANGLING),
+        (b"folder/to-deeper-nothing/below", Reason.DANGLING),
+    ],
+)
+def test_what_is_no_folder_or_cannot_be_followed_is_never_missing(
+    root: Path, path: bytes, reason: Reason
+) -> None:
+    os.mkfifo(root / "fifo")
+    (root / "outside").symlink_to("../outside")
+    (root / "to-nothing").symlink_to("unmounted/videos")
+    (root / "to-itself").symlink_to("to-itself")
+    (root / "folder" / "to-deeper-nothing").symlink_to("../none")
+
+    for opener in OPENERS:
+        sources = SourceRoots([root], opener=opener)
+        with pytest.raises(SourceError) as caught:
+            sources.is_there(sources.place(path))
+        refused = opener is open_by_names and reason is Reason.DANGLING
+        assert caught.value.reason is (Reason.OUTSIDE if refused else reason)
+
+
+@pytest.mark.parametrize("path", ["", "folder", "folder/inner", "folder/none"])
+def test_a_folder_that_cannot_be_seen_is_never_missing(
+    sources: SourceRoots, root: Path, path: str
+) -> None:
+    (root / "folder" / "inner").mkdir()
+    closed = root if path == "" else root / "folder"
+    closed.chmod(0)
+    try:
+        with pytest.raises(SourceError) as caught:
+            without_privileges(lambda: sources.is_there(sources.place(path.encode())))
+    finally:
+        closed.chmod(0o755)
+
+    assert caught.value.reason is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize("path", [b"", b"folder", b"none"])
+def test_without_its_root_nothing_is_missing(sources: SourceRoots, root: Path, path: bytes) -> None:
+    root.rename(root.with_name("unmounted"))
+
+    with pytest.raises(SourceError, match=rf"^There is nothing at {root}\.$"):
+        sources.is_there(sources.place(path))
+
+    root.write_bytes(b"a file")
+    with pytest.raises(SourceError, match=rf"^{root} is not a folder\.$"):
+        sources.is_there(sources.place(path))

@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from mediatheque.storage.beneath import Opener, Place, open_by_kernel, open_by_names
+from mediatheque.storage.beneath import (
+    Opener,
+    Place,
+    best_opener,
+    open_by_kernel,
+    open_by_names,
+)
 from mediatheque.storage.sources import SourceError, SourceRoots
-from mediatheque.storage.walk import Found, FoundKind
+from mediatheque.storage.walk import Found, FoundKind, walk
 from tests.support.restricted import without_privileges
 from tests.support.sources import (
     NASTY_NAMES,
@@ -78,7 +84,9 @@ def test_files_are_found_with_their_size_and_time_in_the_order_of_their_paths(
     for entry in found:
         assert (entry.kind, entry.problem) == (FoundKind.FILE, None)
         assert entry.size == len(entry.place.relative)
-        assert entry.mtime_ns == (root / os.fsdecode(entry.place.relative)).stat().st_mtime_ns
+        status = (root / os.fsdecode(entry.place.relative)).stat()
+        assert (entry.mtime_ns, entry.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns)
+        assert entry.inode == status.st_ino
         assert read(sources, entry.place) == entry.place.relative
 
 
@@ -169,6 +177,48 @@ def test_without_the_kernels_help_no_link_is_followed_to_tell_its_kind(
     assert found.pop(b"folder/file.mp4") is FoundKind.FILE
     assert found.pop(b"fifo") is found.pop(b"socket") is FoundKind.SPECIAL
     assert set(found.values()) == {FoundKind.OUTSIDE}
+
+
+@pytest.mark.timeout(20)
+def test_links_need_not_be_followed(
+    sources: SourceRoots, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_oddities(root, monkeypatch)
+
+    found = list(sources.walk(Place(root, b""), follow_links=False))
+
+    assert kinds(iter(found)) == {
+        **dict.fromkeys([b"fifo", b"socket"], FoundKind.SPECIAL),
+        **dict.fromkeys([b"link.mp4", b"to-absolute", b"to-fifo", b"to-folder"], FoundKind.LINK),
+        **dict.fromkeys([b"to-itself", b"to-nothing"], FoundKind.LINK),
+        **dict.fromkeys([b"to-outside", b"to-secret"], FoundKind.LINK),
+        b"folder/file.mp4": FoundKind.FILE,
+    }
+    assert {entry.problem for entry in found if entry.kind is FoundKind.LINK} >= {
+        f"{root}/to-outside is a symbolic link."
+    }
+
+
+@pytest.mark.parametrize("names_in_memory", [1, 1000, 2000, 100_000])
+def test_a_folder_with_many_names_is_walked_in_order_however_few_are_held(
+    root: Path, names_in_memory: int
+) -> None:
+    many = root / "many"
+    for number in range(1500):
+        name = f"{number * 7919 % 1500:04}"
+        if number % 500 == 0:
+            (many / f"{name}.d").mkdir(parents=True, exist_ok=True)
+            (many / f"{name}.d" / "inner").touch()
+        (many / name).touch()
+    (root / "z").touch()
+    before = open_descriptors()
+
+    found = walk(Place(root, b""), best_opener(), names_in_memory=names_in_memory)
+    paths = [entry.place.relative for entry in found]
+
+    assert paths == sorted(paths)
+    assert len(paths) == len(set(paths)) == 1500 + 3 + 1
+    assert open_descriptors() == before
 
 
 def test_a_link_to_a_folder_is_walked_when_the_client_named_it(root: Path) -> None:
