@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.doors import Step, through_files, through_medias, through_transfers
+from demo.mirror import through_sync
 from demo.samples import make_samples
 from demo.service import DemoError, running
 
@@ -41,6 +42,7 @@ def main(arguments: list[str]) -> int:
                     for step in (*through_medias(service, source), *through_files(service, source))
                 ]
                 steps += through_transfers(service, samples)
+                steps += through_sync(service, samples)
         except DemoError as error:
             console.print(f"[red]The demo failed:[/red] {error}")
             return 1

@@ -34,17 +34,17 @@ def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
     # Two files of one name are two resources.
     resource = f"{uuid.uuid4().hex[:8]}-{quote(source.name, safe='')}"
     address = f"/medias/files/{resource}"
-    done = _recorder(source, "medias")
+    done = recorder(source, "medias")
 
     def upload() -> str:
         with source.open("rb") as file:
             answer = service.http.post(address, files={"media": (source.name, file)})
-        attributes = _json(answer)["data"]["attributes"]
-        _expect(attributes["size"] == source.stat().st_size, f"{source.name}: wrong size recorded")
+        attributes = answered(answer)["data"]["attributes"]
+        expect(attributes["size"] == source.stat().st_size, f"{source.name}: wrong size recorded")
         return f"{attributes['size']} bytes, {attributes['mime_type']}"
 
     def show() -> str:
-        answer = _json(service.http.get(f"/medias/info/{resource}"))
+        answer = answered(service.http.get(f"/medias/info/{resource}"))
         return f"BLAKE3 {answer['data']['attributes']['checksum']['blake3'][:16]}…"
 
     def part() -> str:
@@ -54,8 +54,8 @@ def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
         with source.open("rb") as file:
             file.seek(first)
             expected = file.read(last - first + 1)
-        _expect(answer.status_code == httpx.codes.PARTIAL_CONTENT, f"no part: {answer.text[:200]}")
-        _expect(answer.content == expected, f"{source.name}: the part differs from the source")
+        expect(answer.status_code == httpx.codes.PARTIAL_CONTENT, f"no part: {answer.text[:200]}")
+        expect(answer.content == expected, f"{source.name}: the part differs from the source")
         return str(answer.headers["content-range"])
 
     yield done("upload", upload)
@@ -66,13 +66,13 @@ def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
 
 def through_files(service: RunningService, source: Path) -> Iterator[Step]:
     """Announce, PUT to the signed URL, confirm, tag, find, download by the signed link, delete."""
-    done = _recorder(source, "files")
+    done = recorder(source, "files")
     known: dict[str, str] = {}
 
     def announce() -> str:
         size = source.stat().st_size
         answer = service.http.post("/api/file/upload", json={"name": source.name, "size": size})
-        known.update(_json(answer))
+        known.update(answered(answer))
         return ""
 
     def put() -> str:
@@ -80,26 +80,28 @@ def through_files(service: RunningService, source: Path) -> Iterator[Step]:
             answer = service.http.put(
                 known["uploadUrl"], content=iter(lambda: file.read(_PIECE), b"")
             )
-        _expect(answer.is_success, f"the signed PUT was refused: {answer.text[:200]}")
+        expect(answer.is_success, f"the signed PUT was refused: {answer.text[:200]}")
         return "durable"
 
     def confirm() -> str:
         body = {"id": known["id"], "success": True}
-        _json(service.http.post("/api/file/confirmUpload", json=body))
-        _json(service.http.post(f"/api/file/{known['id']}/tags", json=["demo"]))
+        answered(service.http.post("/api/file/confirmUpload", json=body))
+        answered(service.http.post(f"/api/file/{known['id']}/tags", json=["demo"]))
         return "listed"
 
     def find() -> str:
-        answer = _json(service.http.get("/api/file", params={"tags": "demo", "name": source.stem}))
+        answer = answered(
+            service.http.get("/api/file", params={"tags": "demo", "name": source.stem})
+        )
         found = {file["id"]: file for file in answer["page"]}
-        _expect(known["id"] in found, f"{source.name} is not in the list of files")
+        expect(known["id"] in found, f"{source.name} is not in the list of files")
         known["url"] = found[known["id"]]["url"]
         return f"{answer['total']} found"
 
     def remove() -> str:
-        _json(service.http.delete(f"/api/file/{known['id']}"))
+        answered(service.http.delete(f"/api/file/{known['id']}"))
         gone = service.http.get(known["url"]).status_code
-        _expect(gone == httpx.codes.NOT_FOUND, f"{source.name} was not deleted")
+        expect(gone == httpx.codes.NOT_FOUND, f"{source.name} was not deleted")
         return "gone"
 
     yield done("announce", announce)
@@ -112,34 +114,34 @@ def through_files(service: RunningService, source: Path) -> Iterator[Step]:
 
 def through_transfers(service: RunningService, folder: Path) -> Iterator[Step]:
     """Let the service fetch a folder as a job, look at both, and compare every file."""
-    done = _recorder(folder, "transfers")
+    done = recorder(folder, "transfers")
     known: dict[str, Any] = {}
 
     def start() -> str:
         answer = service.http.post("/transfer_media", json={"media_files": [str(folder)]})
-        _expect(answer.status_code == httpx.codes.ACCEPTED, f"refused: {answer.text[:300]}")
+        expect(answer.status_code == httpx.codes.ACCEPTED, f"refused: {answer.text[:300]}")
         known["status"] = answer.headers["location"]
-        newest = _json(service.http.get("/transfers", params={"limit": 1}))["transfers"][0]
+        newest = answered(service.http.get("/transfers", params={"limit": 1}))["transfers"][0]
         known["id"] = newest["id"]
         return ""
 
     def wait() -> str:
         deadline = time.monotonic() + _TRANSFER_SECONDS
-        while (status := _json(service.http.get(known["status"]))["status"]) in _UNDER_WAY:
-            _expect(time.monotonic() < deadline, f"the transfer is still {status}")
+        while (status := answered(service.http.get(known["status"]))["status"]) in _UNDER_WAY:
+            expect(time.monotonic() < deadline, f"the transfer is still {status}")
             time.sleep(0.05)
-        _expect(status == "complete", f"the transfer is {status}")
+        expect(status == "complete", f"the transfer is {status}")
         return str(status)
 
     def show_job() -> str:
-        job = _json(service.http.get(f"/jobs/{known['id']}"))["data"]["attributes"]
-        _expect(job["status"] == "completed", f"its job is {job['status']}")
+        job = answered(service.http.get(f"/jobs/{known['id']}"))["data"]["attributes"]
+        expect(job["status"] == "completed", f"its job is {job['status']}")
         return f"job {job['job_class']} {job['progress']:.0%}"
 
     def compare() -> str:
-        transfer = _json(service.http.get(f"/transfers/{known['id']}"))
+        transfer = answered(service.http.get(f"/transfers/{known['id']}"))
         files = transfer["file_list"]
-        _expect(len(files) == len(list(folder.iterdir())), "not every file was transferred")
+        expect(len(files) == len(list(folder.iterdir())), "not every file was transferred")
         for file in files:
             name = Path(unquote(urlsplit(file["uri"]).path)).name
             _compare(service, f"/medias/files/{file['resource']}", folder / name)
@@ -151,7 +153,9 @@ def through_transfers(service: RunningService, folder: Path) -> Iterator[Step]:
     yield done("download all", compare)
 
 
-def _recorder(source: Path, door: str) -> Callable[[str, Callable[[], str]], Step]:
+def recorder(source: Path, door: str) -> Callable[[str, Callable[[], str]], Step]:
+    """Return what does a step and says how it went. Raises DemoError when it did not."""
+
     def done(what: str, work: Callable[[], str]) -> Step:
         started = time.perf_counter()
         try:
@@ -166,20 +170,22 @@ def _recorder(source: Path, door: str) -> Callable[[str, Callable[[], str]], Ste
 def _compare(service: RunningService, address: str, source: Path) -> str:
     received = hashlib.sha256()
     with service.http.stream("GET", address) as answer:
-        _expect(answer.status_code == httpx.codes.OK, f"{address} answered {answer.status_code}")
+        expect(answer.status_code == httpx.codes.OK, f"{address} answered {answer.status_code}")
         for piece in answer.iter_bytes(_PIECE):
             received.update(piece)
     with source.open("rb") as file:
         expected = hashlib.file_digest(file, "sha256")
-    _expect(received.digest() == expected.digest(), f"{source.name} came back different")
+    expect(received.digest() == expected.digest(), f"{source.name} came back different")
     return "same bytes"
 
 
-def _json(answer: httpx.Response) -> Any:
-    _expect(answer.is_success, f"{answer.request.method} {answer.url}: {answer.text[:300]}")
+def answered(answer: httpx.Response) -> Any:
+    """Return the document of a good answer. Raises DemoError for any other."""
+    expect(answer.is_success, f"{answer.request.method} {answer.url}: {answer.text[:300]}")
     return answer.json()
 
 
-def _expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
+def expect(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
+    """Raise DemoError unless that ``holds``."""
     if not holds:
         raise DemoError(otherwise)

@@ -23,10 +23,12 @@ class DemoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunningService:
-    """Where the service answers, and a client for it."""
+    """Where the service answers, a client for it, and the folder that its syncs read."""
 
     url: str
     http: httpx.Client
+    uploads: Path
+    buckets: Path
 
 
 @contextlib.contextmanager
@@ -53,7 +55,7 @@ def running(data_dir: Path, source_root: Path) -> Iterator[RunningService]:
     try:
         with httpx.Client(base_url=url, timeout=600, trust_env=False) as http:
             _wait_until_ready(process, http, log_path)
-            yield RunningService(url, http)
+            yield RunningService(url, http, data_dir / "uploads", data_dir / "objects" / "buckets")
         process.send_signal(signal.SIGTERM)
         code = process.wait(_STOP_SECONDS)
         if code != 0:

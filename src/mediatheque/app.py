@@ -35,6 +35,8 @@ from mediatheque.doors.jobs import errors as jobs_errors
 from mediatheque.doors.jobs import routes as jobs
 from mediatheque.doors.medias import errors as medias_errors
 from mediatheque.doors.medias import routes as medias
+from mediatheque.doors.sync import errors as sync_errors
+from mediatheque.doors.sync import routes as sync
 from mediatheque.doors.transfers import errors as transfers_errors
 from mediatheque.doors.transfers import routes as transfers
 from mediatheque.runtime import Runtime, database_url, end_with_parent, open_runtime
@@ -47,6 +49,7 @@ DOORS: tuple[Door, ...] = (
     events_errors.DOOR,
     files_errors.DOOR,
     transfers_errors.DOOR,
+    sync_errors.DOOR,
     health.DOOR,
 )
 
@@ -75,7 +78,11 @@ def build_app(runtime: Runtime) -> Observe:
     # The framework runs a hook that is not async in a thread of its own, at every request.
     async def check_origin(request: Request[Any, Any, Any]) -> None:
         headers = request.headers
-        guard.check(request.method, headers.get("host", ""), headers.get("origin"))
+        host, origin = headers.get("host", ""), headers.get("origin")
+        guard.check(request.method, host, origin)
+        if request.method == "GET" and request.route_handler.opt.get("acts"):
+            purpose = headers.get("sec-purpose") or headers.get("purpose")
+            guard.check_acting_get(host, origin, headers.get("sec-fetch-site"), purpose)
 
     application = Litestar(
         route_handlers=[
@@ -86,6 +93,7 @@ def build_app(runtime: Runtime) -> Observe:
             events.router,
             files.router,
             transfers.router,
+            sync.router,
             health.router,
             docs_asset,
         ],

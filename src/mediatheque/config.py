@@ -7,6 +7,7 @@ name in capitals; in the TOML file it goes by its name. The environment wins ove
 import os
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -97,8 +98,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     uploads_root: Annotated[
         Path | None,
         Meta(
-            description="Folder that sync may read. Default: `uploads` in the data directory. "
-            "No door of this version reads it yet."
+            description="Folder whose content syncs mirror into buckets. Default: `uploads` in "
+            "the data directory, which is made at the start."
         ),
     ] = None
     cors_origins: Annotated[
@@ -206,6 +207,37 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int,
         Meta(ge=0, description="Transfers that all job workers together run at once; 0: any."),
     ] = 0
+    syncs_per_worker: Annotated[
+        int, Meta(ge=1, le=100, description="Syncs that one job worker runs at once.")
+    ] = 4
+    sync_endpoints: Annotated[
+        tuple[HttpAddress, ...],
+        Meta(
+            description="Addresses of S3 stores that a sync may be told to write to, separated by "
+            "commas. Default: any on a loopback address, while the service listens on one itself."
+        ),
+    ] = ()
+    sync_delete_unowned: Annotated[
+        bool,
+        Meta(
+            description="Syncs may delete buckets that the service did not create, and objects "
+            "that it did not upload."
+        ),
+    ] = False
+    # Not Bytes or Seconds: numbers of something else.
+    sync_delete_count: Annotated[
+        int,
+        Meta(ge=0, description="Objects that a sync may always delete; see the next setting."),
+    ] = 100
+    sync_delete_percent: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100,
+            description="Percentage of a bucket's objects beyond which a sync that would delete "
+            "more than `sync_delete_count` is refused, unless it is forced.",
+        ),
+    ] = 50
     janitor_schedule: Annotated[
         str,
         Meta(
@@ -233,6 +265,19 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def store_url(self) -> str:
         """The storage URL in effect."""
         return self.storage_url or (self.data_dir.absolute() / "objects").as_uri()
+
+    @property
+    def sync_root(self) -> Path:
+        """The folder that syncs read."""
+        return self.uploads_root or self.data_dir.absolute() / "uploads"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine reaches the service."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def durable(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mediatheque.catalog.database import Database
 from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.config import Settings
+from mediatheque.domain.sync_safety import SyncLimits
 from mediatheque.services import Services
 from mediatheque.services.admin import AdminService
 from mediatheque.services.events import EventService
@@ -17,13 +18,19 @@ from mediatheque.services.identity import IdentityService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
+from mediatheque.services.sync_runs import SyncRunner
+from mediatheque.services.sync_schedules import SyncScheduleService
+from mediatheque.services.syncs import SyncService
 from mediatheque.services.tags import TagService
 from mediatheque.services.transfer_runs import TransferLimits, TransferRunner
 from mediatheque.services.transfers import TransferService
 from mediatheque.services.uploads import UploadService
 from mediatheque.services.workers import WorkerService
 from mediatheque.storage import keys
+from mediatheque.storage.endpoints import Endpoints
+from mediatheque.storage.mirror_opening import Mirrors
 from mediatheque.storage.opening import open_store
+from mediatheque.storage.sealing import Sealer
 from mediatheque.storage.signing import Signer
 from mediatheque.storage.sources import SourceRoots
 from mediatheque.storage.stores import Store
@@ -94,6 +101,16 @@ def open_configured_store(settings: Settings) -> Store:
     )
 
 
+def open_mirrors(settings: Settings) -> Mirrors:
+    """Return what opens the buckets of syncs."""
+    return Mirrors(
+        settings.store_url,
+        s3_endpoint=settings.s3_endpoint,
+        durable=settings.durable,
+        reserved_bytes=settings.reserved_space,
+    )
+
+
 def open_runtime(settings: Settings) -> Runtime:
     """Put the parts together. Connections are made when they are first needed."""
     secret = settings.secret_key or secret_file(settings).read_text()
@@ -112,6 +129,8 @@ def open_runtime(settings: Settings) -> Runtime:
         deduplicate=settings.deduplicate,
     )
     roots = SourceRoots(settings.source_roots)
+    endpoints = Endpoints(settings.sync_endpoints, loopback=settings.on_loopback)
+    sealer = Sealer(secret.encode())
     workers = WorkerService(database)
     return Runtime(
         settings=settings,
@@ -130,6 +149,19 @@ def open_runtime(settings: Settings) -> Runtime:
             ),
             jobs=JobService(database),
             medias=MediaService(database, store, uploads),
+            sync_runs=SyncRunner(
+                database,
+                open_mirrors(settings),
+                sealer,
+                SourceRoots([settings.sync_root]),
+                SyncLimits(
+                    count=settings.sync_delete_count,
+                    percent=settings.sync_delete_percent,
+                    unowned=settings.sync_delete_unowned,
+                ),
+            ),
+            sync_schedules=SyncScheduleService(database, endpoints, sealer),
+            syncs=SyncService(database, endpoints, sealer),
             tags=TagService(database),
             transfer_runs=TransferRunner(database, store, roots, transfer_limits),
             transfers=TransferService(database, store, roots),

@@ -18,14 +18,15 @@ from mediatheque.domain.jobs import EventKind
 from mediatheque.engine.driver import QueueDriver
 from mediatheque.engine.worker import Handled, QueueLimits, QueueWorker, Schedule
 from mediatheque.runtime import Runtime, database_url, open_runtime
-from mediatheque.services import Services, transfers
+from mediatheque.services import Services, syncs, transfers
 from mediatheque.services.job_runs import JobRunner, Workflow
 from mediatheque.telemetry.logs import get_logger
-from mediatheque.workflows import janitor, transfer
+from mediatheque.workflows import janitor, sync, transfer
 
 log = get_logger(__name__)
 
 _POLL_SECONDS = 3.0
+_EVERY_MINUTE = "* * * * *"
 _STOPPING = {EventKind.SIGNALLED, EventKind.CANCELLED}
 
 
@@ -48,7 +49,10 @@ async def run_worker(settings: Settings) -> None:
             runtime,
             workflows_of(services),
             queues_of(settings),
-            [Schedule("janitor", settings.janitor_schedule, enqueue_janitor)],
+            [
+                Schedule("janitor", settings.janitor_schedule, enqueue_janitor),
+                Schedule("syncs", _EVERY_MINUTE, services.sync_schedules.start_due),
+            ],
         )
     finally:
         await runtime.close()
@@ -58,6 +62,7 @@ def workflows_of(services: Services) -> dict[str, Workflow]:
     """Return what every class of jobs does."""
     return {
         janitor.JOB_CLASS: partial(janitor.run, services=services),
+        syncs.JOB_CLASS: partial(sync.run, services=services),
         transfers.JOB_CLASS: partial(transfer.run, services=services),
     }
 
@@ -66,6 +71,8 @@ def queues_of(settings: Settings) -> dict[str, QueueLimits]:
     """Return every queue and how many of its jobs run at once."""
     return {
         janitor.QUEUE: QueueLimits(per_process=1, everywhere=1),
+        syncs.QUEUE: QueueLimits(settings.syncs_per_worker),
+        syncs.WATCH_QUEUE: QueueLimits(per_process=100),
         transfers.QUEUE: QueueLimits(settings.transfers_per_worker, settings.transfers_at_once),
         # Requests wait for these, so they never stand behind transfers that take hours.
         transfers.SEGMENT_QUEUE: QueueLimits(per_process=8),

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     nginx_program, wrk_program = nginx.find(), load.find()
     programs = {"nginx with http_dav_module": nginx_program, "wrk": wrk_program}
     transfer_peers = {}
-    if "transfers" in chosen.only:
+    if {"transfers", "sync"} & set(chosen.only):
         transfer_peers = peers.install()
         programs |= {name: transfer_peers.get(name) for name in peers.NAMES}
     missing = tuple(name for name, program in programs.items() if program is None)

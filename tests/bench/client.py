@@ -75,10 +75,13 @@ class Connection:
         """Return the JSON document that a GET answers."""
         return json.loads(self.get(target))
 
-    def post_json(self, target: str, document: object) -> Any:
+    def post_json(
+        self, target: str, document: object, headers: Mapping[str, str] | None = None
+    ) -> Any:
         """POST a JSON document and return the one that comes back."""
         body = json.dumps(document).encode()
-        return json.loads(self._ask("POST", target, body, {"Content-Type": "application/json"}))
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        return json.loads(self._ask("POST", target, body, sent))
 
     def delete(self, target: str) -> None:
         """DELETE this path."""

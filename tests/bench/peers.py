@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -48,6 +48,33 @@ def copy(name: str, program: str, source: Path, store: SeaweedFS, prefix: str) -
     :raises BenchError: it fails; says what it wrote.
     """
     command = _command(name, program, source, store, prefix)
+    return _run(name, command, store)
+
+
+def sync(name: str, program: str, source: Path, store: SeaweedFS, bucket: str) -> Usage:
+    """Make a bucket what a folder is; return what the program used.
+
+    :raises BenchError: it fails; says what it wrote.
+    """
+    if name == "s5cmd":
+        address = f"--endpoint-url={store.endpoint}"
+        command = [
+            program,
+            "--log=error",
+            address,
+            "sync",
+            "--delete",
+            f"{source}/",
+            f"s3://{bucket}/",
+        ]
+    else:
+        # One request per page of the bucket instead of one per folder and more.
+        options = ["--fast-list", "--transfers=16"]
+        command = [program, "sync", *options, str(source), f"{_rclone_remote(store)}:{bucket}"]
+    return _run(name, command, store)
+
+
+def _run(name: str, command: Sequence[str | Path], store: SeaweedFS) -> Usage:
     started = time.perf_counter()
     process = psutil.Popen(
         command,
@@ -77,13 +104,16 @@ def _command(
         what = f"{source}/" if folder else source
         return [program, "--log=error", f"--endpoint-url={store.endpoint}", "cp", what, target]
     if name == "rclone":
-        options = f"provider=SeaweedFS,env_auth=true,region={_REGION},endpoint='{store.endpoint}'"
-        remote = f":s3,{options}:{store.bucket}/{prefix}"
+        remote = f"{_rclone_remote(store)}:{store.bucket}/{prefix}"
         # Four at once, its default, is slow for small files; more than 16 gain nothing.
         return [program, "copy", "--transfers=16", "--s3-no-check-bucket", source, remote]
     recursive = ["--recursive"] if folder else []
     endpoint = f"--endpoint-url={store.endpoint}"
     return [program, endpoint, "s3", "cp", "--only-show-errors", *recursive, source, target]
+
+
+def _rclone_remote(store: SeaweedFS) -> str:
+    return f":s3,provider=SeaweedFS,env_auth=true,region={_REGION},endpoint='{store.endpoint}'"
 
 
 def _environment(store: SeaweedFS) -> Mapping[str, str]:

@@ -74,6 +74,17 @@ def random_files(directory: Path, count: int, size: int) -> Iterator[list[Path]]
         shutil.rmtree(directory)
 
 
+def tree(directory: Path, count: int, size: int, *, per_folder: int) -> Path:
+    """Write ``count`` files of ``size`` bytes that do not compress, and return their folder."""
+    generator = random.Random(20240229)
+    for number in range(count):
+        folder = directory / f"{number // per_folder:04}"
+        if number % per_folder == 0:
+            folder.mkdir(parents=True)
+        (folder / f"{number:06}.bin").write_bytes(generator.randbytes(size))
+    return directory
+
+
 def file_digest(path: Path) -> str:
     """BLAKE3 of a file on disk, in hex."""
     return blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()

@@ -16,6 +16,7 @@ from tests.support.seaweedfs import SeaweedFS, run_seaweedfs
 from tests.support.service import s3_settings
 
 _READERS = 16
+_MOST_READ = 10_000
 
 
 class Bucket:
@@ -23,14 +24,7 @@ class Bucket:
 
     def __init__(self, server: SeaweedFS) -> None:
         self.server = server
-        self._store = S3Store(
-            server.bucket,
-            endpoint=server.endpoint,
-            region="us-east-1",
-            access_key_id=server.access_key,
-            secret_access_key=server.secret_key,
-            client_options={"allow_http": True},
-        )
+        self._store = self._store_of(server.bucket)
 
     def settings(
         self, prefix: str, sources: Path, *, endpoint: str | None = None
@@ -64,15 +58,46 @@ class Bucket:
                 f"the store has {len(found)} objects instead of {len(wanted)}, or other bytes"
             )
 
+    def check_mirror(self, bucket: str, source: Path) -> None:
+        """Read a bucket back, a part of it when it is large; it must be what the folder is.
+
+        :raises BenchError: an object is missing, too many, or has other bytes.
+        """
+        mirror = self._store_of(bucket)
+        pages = obstore.list(mirror)
+        keys = {str(one["path"]) for page in pages for one in page}
+        files = {path.relative_to(source).as_posix() for path in source.rglob("*.bin")}
+        if keys != files:
+            raise BenchError(f"the bucket has {len(keys)} objects, the folder {len(files)} files")
+        some = sorted(keys)[:: max(1, len(keys) // _MOST_READ)]
+        with ThreadPoolExecutor(_READERS) as readers:
+            found = readers.map(lambda key: _digest_of(mirror, key), some)
+            wanted = readers.map(lambda key: file_digest(source / key), some)
+            if list(found) != list(wanted):
+                raise BenchError("the bucket has other bytes than the folder")
+
+    def remove_bucket(self, bucket: str) -> None:
+        """Delete a bucket and what is in it."""
+        mirror = self._store_of(bucket)
+        obstore.delete(mirror, [str(one["path"]) for page in obstore.list(mirror) for one in page])
+        self.server.client().delete_bucket(Bucket=bucket)
+
     def remove(self, keys: Iterable[str]) -> None:
         """Delete objects."""
         obstore.delete(self._store, list(keys))
 
     def _digest(self, key: str) -> str:
-        hasher = blake3()
-        for chunk in obstore.get(self._store, key).stream():
-            hasher.update(chunk)
-        return hasher.hexdigest()
+        return _digest_of(self._store, key)
+
+    def _store_of(self, bucket: str) -> S3Store:
+        return S3Store(
+            bucket,
+            endpoint=self.server.endpoint,
+            region="us-east-1",
+            access_key_id=self.server.access_key,
+            secret_access_key=self.server.secret_key,
+            client_options={"allow_http": True},
+        )
 
 
 @contextmanager
@@ -81,6 +106,13 @@ def running(directory: Path) -> Iterator[Bucket]:
     directory.mkdir(parents=True)
     with run_seaweedfs(directory) as server:
         yield Bucket(server)
+
+
+def _digest_of(bucket: S3Store, key: str) -> str:
+    hasher = blake3()
+    for chunk in obstore.get(bucket, key).stream():
+        hasher.update(chunk)
+    return hasher.hexdigest()
 
 
 def _name(key: str) -> str:

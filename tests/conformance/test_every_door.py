@@ -32,6 +32,15 @@ ADDRESSES = [
     ("GET", "/transfers", 200),
     ("POST", "/transfers/none/cancel", 404),
     ("PATCH", "/transfers/none", 400),
+    ("GET", "/sync?dest=No", 400),
+    ("POST", "/sync?dest=No", 400),
+    ("GET", "/runnings", 200),
+    ("GET", "/get?id=0", 404),
+    ("GET", "/cancel", 400),
+    ("GET", "/sync/operations", 400),
+    ("GET", "/sync/schedules", 200),
+    ("POST", "/sync/schedules", 400),
+    ("DELETE", "/sync/schedules/0", 404),
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("GET", "/metrics", 200),
@@ -57,6 +66,12 @@ ORIGIN_GUARD_METHODS = [
     ("POST", "/transfers"),
     ("POST", "/transfers/x/cancel"),
     ("PATCH", "/transfers/x"),
+    ("POST", "/sync"),
+    ("POST", "/cancel?id=0"),
+    ("POST", "/sync/schedules"),
+    ("DELETE", "/sync/schedules/0"),
+    ("GET", "/sync"),
+    ("GET", "/cancel?id=0"),
 ]
 
 
@@ -77,7 +92,18 @@ def test_every_answer_has_a_request_id(
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/file", "/medias", "/jobs", "/transfers", "/health", "/ready", "/openapi.json"]
+    "path",
+    [
+        "/api/file",
+        "/medias",
+        "/jobs",
+        "/transfers",
+        "/runnings",
+        "/sync/schedules",
+        "/health",
+        "/ready",
+        "/openapi.json",
+    ],
 )
 def test_a_trailing_slash_is_no_other_address(local_service: Service, path: str) -> None:
     plain, slashed = local_service.http.get(path), local_service.http.get(path + "/")
@@ -255,6 +281,13 @@ def test_the_description_is_valid_openapi_and_names_every_address(local_service:
         "/transfers": {"get", "post"},
         "/transfers/{transfer_id}": {"get", "patch"},
         "/transfers/{transfer_id}/retry": {"post"},
+        "/sync": {"get", "post"},
+        "/runnings": {"get"},
+        "/get": {"get"},
+        "/cancel": {"get", "post"},
+        "/sync/operations": {"get"},
+        "/sync/schedules": {"get", "post"},
+        "/sync/schedules/{number}": {"delete"},
         "/health": {"get"},
         "/ready": {"get"},
         "/metrics": {"get"},
@@ -264,6 +297,8 @@ def test_the_description_is_valid_openapi_and_names_every_address(local_service:
     assert {"page[size]", "page[after]", "sort", "count", "filter[size__gte]"} <= parameters
     parameters = {p["name"] for p in paths["/jobs/signal"]["post"]["parameters"]}
     assert {"filter[status]", "filter[status__in]", "filter[priority__lte]"} <= parameters
+    parameters = {p["name"] for p in paths["/sync"]["get"]["parameters"]}
+    assert {"source", "dest", "storage_url", "access_key", "secret_key", "wait"} <= parameters
     events = paths["/events"]["get"]
     assert {p["name"] for p in events["parameters"]} == {"job", "after", "Last-Event-ID"}
     assert events["responses"]["200"]["content"].keys() == {"text/event-stream"}

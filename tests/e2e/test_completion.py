@@ -24,7 +24,17 @@ def run(*arguments: str, home: Path) -> str:
 def test_a_script_knows_every_command(shell: str, tmp_path: Path) -> None:
     script = run(str(COMMAND), "completion", shell, home=tmp_path)
 
-    for word in ("serve", "upload", "transfer", "jobs", "cancel", "tag", "remove"):
+    for word in (
+        "serve",
+        "upload",
+        "transfer",
+        "sync",
+        "schedules",
+        "jobs",
+        "cancel",
+        "tag",
+        "remove",
+    ):
         assert word in script
     assert list(tmp_path.iterdir()) == []
 

@@ -1,16 +1,21 @@
 """Secrets stay out of logs, printed settings and error answers, also at the loudest log level."""
 
+import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import psutil
 
 from mediatheque.cli.exits import Exit
 from tests.faults.clients import announce, confirm, content_of, listed_files, put, upload
-from tests.faults.remains import run_command
+from tests.faults.remains import rows, run_command
 from tests.faults.victim import Victim, running
+from tests.support import door_two
 from tests.support.seaweedfs import SeaweedFS
-from tests.support.service import s3_settings
+from tests.support.service import free_port, s3_settings
 
 CONTENT = content_of("secrets", 100_000)
 SECRET_KEY = "the-secret-that-signs-addresses-0123456789"
@@ -101,3 +106,88 @@ def test_a_setting_that_is_refused_is_not_quoted(tmp_path: Path) -> None:
         assert refused.returncode == Exit.SETTINGS
         assert variable in refused.stderr
         assert PASSWORD not in refused.stderr
+
+
+def seen_in(service: Victim, secrets: set[str]) -> set[str]:
+    """Return the secrets that lie about: in the log, in files, in the database, in `ps`."""
+    found = set()
+    places = [service.log, *(path for path in service.data_dir.rglob("*") if path.is_file())]
+    for path in places:
+        with suppress(FileNotFoundError):  # the database comes and goes with its files
+            content = path.read_bytes()
+            found |= {secret for secret in secrets if secret.encode() in content}
+    for process in psutil.process_iter(["cmdline"]):
+        arguments = " ".join(process.info["cmdline"] or ())
+        found |= {secret for secret in secrets if secret in arguments}
+    return found
+
+
+def test_keys_of_syncs_are_never_shown_however_they_end(
+    tmp_path: Path, seaweedfs: SeaweedFS
+) -> None:
+    """The good keys are those of the store, the bad ones are refused by it; both are canaries."""
+    bad = {"access_key": "CANARYACCESS00001", "secret_key": "canary-secret-0000000001"}
+    secrets = {seaweedfs.access_key, seaweedfs.secret_key, *bad.values()}
+    uploads = door_two.fill(tmp_path / "uploads", {f"{n}": b"content" for n in range(20)})
+    settings = {
+        "MEDIATHEQUE_UPLOADS_ROOT": str(uploads),
+        "MEDIATHEQUE_LOG_LEVEL": "debug",
+        "MEDIATHEQUE_JOB_LEASE": "2",
+    }
+    with running(tmp_path / "data", settings) as service:
+        http = service.http
+
+        def sync(bucket: str, **more: Any) -> Any:
+            wanted = door_two.parameters(seaweedfs, "", bucket, **more)
+            return door_two.sync(service, wanted)
+
+        shown = [sync("canary"), sync("canary", dry_run=1), sync("canary-bad", **bad)]
+        assert [one["status"][:5] for one in shown] == ["succe", "succe", "error"]
+        shown.append(sync("canary-dead", storage_url=f"http://127.0.0.1:{free_port()}", **bad))
+
+        slow = door_two.parameters(seaweedfs, "", "canary-slow", wait=1)
+        by_query = http.get("/sync", params=slow).json()
+        assert http.get("/sync", params=slow).status_code == 409
+        door_two.wait(service, by_query["id"], lambda found: found["done"]["files"] > 0)
+        assert seen_in(service, secrets) == set(), "while it runs"
+        service.kill()
+        service.start()
+        door_two.wait(service, by_query["id"], lambda found: found["done"]["files"] > 2)
+        shown.append(http.get("/cancel", params={"id": by_query["id"]}).json())
+        assert shown[-1]["status"] == "cancelled"
+        revived = http.post(f"/jobs/{by_query['job']}/signal", json={"signal": "retry"})
+        assert revived.status_code == 200
+        shown.append(door_two.wait_for_end(service, by_query["id"]))
+        assert shown[-1]["status"] == "error (its keys were wiped)"
+
+        for wrong in (
+            {"wait": "canary"},
+            {"storage_url": f"http://{bad['access_key']}:{bad['secret_key']}@127.0.0.1:1"},
+            {"storage_url": "http://192.0.2.1:80"},
+            {"unknown": "1"},
+            {"secret_key": ""},
+        ):
+            parameters = {**door_two.parameters(seaweedfs, "", "canary"), **wrong}
+            for answer in (
+                http.get("/sync", params=parameters),
+                http.post("/sync", json=parameters),
+                http.post("/sync", content=json.dumps(parameters)[:-1].encode()),
+            ):
+                assert 400 <= answer.status_code < 500
+                shown.append(answer.text)
+        schedule = http.post(
+            "/sync/schedules",
+            json={"cron": "0 3 * * *", **door_two.parameters(seaweedfs, "", "canary")},
+        )
+        assert schedule.status_code == 201, schedule.text
+        shown += [schedule.json(), http.get("/sync/schedules").json()]
+        assert seen_in(service, secrets) == set(), "while it is scheduled"
+        assert http.delete(f"/sync/schedules/{schedule.json()['id']}").status_code == 204
+        shown.append(http.get("/jobs", params={"page[size]": 1000}).text)
+        shown.append(str(rows(service, "SELECT to_jsonb(syncs) FROM syncs")))
+        shown.append(str(rows(service, "SELECT detail FROM job_events")))
+        assert rows(service, "SELECT id FROM syncs WHERE credentials IS NOT NULL") == []
+        text = json.dumps(shown)
+        assert {secret for secret in secrets if secret in text} == set()
+        service.stop()
+        assert seen_in(service, secrets) == set(), "afterwards"

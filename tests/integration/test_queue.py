@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from mediatheque.domain.errors import InvalidError
 from mediatheque.engine import driver as module
 from mediatheque.engine import queue
 from mediatheque.engine.driver import Merged, QueueDriver
-from mediatheque.engine.worker import Handled, QueueLimits, QueueWorker, check_schedule
+from mediatheque.engine.worker import Handled, QueueLimits, QueueWorker, check_schedule, next_time
 from tests.support.database import execute, fetch
 
 
@@ -131,6 +132,13 @@ async def test_a_statement_that_was_in_the_way_or_has_no_answer_is_sent_again(
 def test_a_schedule_without_any_time_to_come_is_refused(expression: str) -> None:
     with pytest.raises(InvalidError, match="cron expression"):
         check_schedule(expression)
+
+
+def test_the_next_time_is_the_first_one_after() -> None:
+    at = datetime(2026, 2, 28, 3, 17, tzinfo=UTC)
+    assert next_time("17 3 * * *", at - timedelta(seconds=1)) == at
+    assert next_time("17 3 * * *", at) == at + timedelta(days=1)
+    assert next_time("@yearly", at) == datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_the_queue_is_what_it_is_whatever_the_librarys_own_variables_say() -> None:

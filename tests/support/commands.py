@@ -2,15 +2,20 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import pty
 import re
-from collections.abc import Mapping
+import termios
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import pytest
+
+from mediatheque.cli import app
 from tests.support.service import COMMAND
 
 
@@ -37,13 +42,15 @@ def command_environment(server: str, settings: Mapping[str, str] | None = None) 
     return {**clean, "MEDIATHEQUE_SERVER": server, **(settings or {})}
 
 
-async def start(server: str, *arguments: str, folder: Path) -> asyncio.subprocess.Process:
+async def start(
+    server: str, *arguments: str, folder: Path, settings: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
     """Start a command of the user, in a folder."""
     return await asyncio.create_subprocess_exec(
         COMMAND,
         *arguments,
         cwd=folder,
-        env=command_environment(server),
+        env=command_environment(server, settings),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -59,9 +66,26 @@ async def finish(process: asyncio.subprocess.Process) -> Done:
     return done
 
 
-async def run(server: str, *arguments: str, folder: Path) -> Done:
+async def run(
+    server: str, *arguments: str, folder: Path, settings: Mapping[str, str] | None = None
+) -> Done:
     """Run a command of the user to its end."""
-    return await finish(await start(server, *arguments, folder=folder))
+    return await finish(await start(server, *arguments, folder=folder, settings=settings))
+
+
+async def call(server: str, *arguments: str, capture: pytest.CaptureFixture[str]) -> Done:
+    """Run a command of the user in a thread of this process: no start to wait for, no terminal."""
+
+    def work() -> int:
+        try:
+            app([*arguments, "--server", server])
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    code = await asyncio.to_thread(work)
+    shown = capture.readouterr()
+    return Done(code, shown.out, shown.err)
 
 
 def refusal(done: Done, code: int) -> str:
@@ -74,8 +98,20 @@ def refusal(done: Done, code: int) -> str:
 
 async def run_on_terminal(server: str, *arguments: str, folder: Path) -> str:
     """Run a command with a terminal and return what it showed, without colours and movements."""
+    code, text = await answer_on_terminal(server, *arguments, folder=folder)
+    assert code == 0, text
+    return text
+
+
+async def answer_on_terminal(
+    server: str, *arguments: str, folder: Path, answers: Sequence[tuple[str, str]] = ()
+) -> tuple[int, str]:
+    """Run a command with a terminal; return its exit code and what it showed, as plain text.
+
+    ``answers``: a text that it shows and what is typed once it is there, one after the other.
+    """
     ours, theirs = pty.openpty()
-    with open(ours, "rb", buffering=0) as shown:  # noqa: PTH123 - a descriptor
+    with open(ours, "r+b", buffering=0) as terminal:  # noqa: PTH123 - a descriptor
         process = await asyncio.create_subprocess_exec(
             COMMAND,
             *arguments,
@@ -84,17 +120,27 @@ async def run_on_terminal(server: str, *arguments: str, folder: Path) -> str:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
+            # getpass asks on the controlling terminal: it must be this one.
+            preexec_fn=_control_terminal,
         )
         os.close(theirs)
-        text = (await asyncio.to_thread(_read_terminal, shown)).decode()
-    assert await process.wait() == 0, text
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+        text = (await asyncio.to_thread(_speak, terminal, list(answers))).decode()
+    return await process.wait(), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
 
 
-def _read_terminal(shown: IO[bytes]) -> bytes:
+def _control_terminal() -> None:
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _speak(terminal: IO[bytes], answers: list[tuple[str, str]]) -> bytes:
     """Read until the other side closes the terminal, which is an error of its own on Linux."""
-    pieces = []
+    shown = b""
+    told = 0
     with contextlib.suppress(OSError):
-        while piece := shown.read(65536):
-            pieces.append(piece)
-    return b"".join(pieces)
+        while piece := terminal.read(65536):
+            shown += piece
+            if answers and (at := shown.find(answers[0][0].encode(), told)) >= 0:
+                told = at + 1
+                terminal.write(answers.pop(0)[1].encode())
+    return shown

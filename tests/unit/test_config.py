@@ -52,6 +52,15 @@ EVERY_SETTING: dict[str, tuple[str, Any, Any]] = {
     "deduplicate": ("true", True, True),
     "transfers_per_worker": ("5", 5, 5),
     "transfers_at_once": ("6", 6, 6),
+    "syncs_per_worker": ("7", 7, 7),
+    "sync_endpoints": (
+        "https://s3.example.org, http://127.0.0.1:8333",
+        ["https://s3.example.org", "http://127.0.0.1:8333"],
+        ("https://s3.example.org", "http://127.0.0.1:8333"),
+    ),
+    "sync_delete_unowned": ("true", True, True),
+    "sync_delete_count": ("18", 18, 18),
+    "sync_delete_percent": ("19", 19, 19),
     "janitor_schedule": ("* * * * *", "* * * * *", "* * * * *"),
     "orphan_age": ("17", 17, 17),
     "log_format": ("json", "json", "json"),
@@ -137,6 +146,27 @@ def test_settings_in_effect_follow_from_others() -> None:
     assert relative.store_url == (Path.cwd() / "data" / "objects").as_uri()
     assert read_settings({"MEDIATHEQUE_STORAGE_URL": "s3://b"}).store_url == "s3://b"
     assert not read_settings({"MEDIATHEQUE_DURABILITY": "relaxed"}).durable
+    assert relative.sync_root == Path.cwd() / "data" / "uploads"
+    assert read_settings({"MEDIATHEQUE_UPLOADS_ROOT": "/up"}).sync_root == Path("/up")
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("media.example", False),
+    ],
+)
+def test_only_this_machine_reaches_a_loopback_address(
+    host: str, *, alone: bool
+) -> None:
+    assert read_settings({"MEDIATHEQUE_HOST": host}).on_loopback is alone
 
 
 def test_settings_do_not_change() -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -44,25 +45,31 @@ def moment(time: datetime | None) -> str:
     return time.isoformat()
 
 
-def amount(size: int) -> str:
+def amount(size: int, file: TextIO | None = None) -> str:
     """Return bytes for the terminal, with a unit, or for a program, without."""
-    return shown_bytes(size) if sys.stdout.isatty() else str(size)
+    return shown_bytes(size) if (file or sys.stdout).isatty() else str(size)
 
 
 class Rows:
-    """A list that is printed as it comes: a table on a terminal, else columns between tabs."""
+    """A list that is printed as it comes: a table on a terminal, else columns between tabs.
 
-    def __init__(self, *headings: str, right: Sequence[str] = ()) -> None:
+    On standard output, unless another ``file`` is given.
+    """
+
+    def __init__(
+        self, *headings: str, right: Sequence[str] = (), file: TextIO | None = None
+    ) -> None:
         self._headings = headings
         self._right = right
-        self._pretty = sys.stdout.isatty()
+        self._file = file or sys.stdout
+        self._pretty = self._file.isatty()
         self._waiting: list[tuple[str, ...]] = []
 
     def add(self, *cells: str) -> None:
         """Print a row, or keep it until there are enough to lay out together."""
         shown = tuple(map(printable, cells))
         if not self._pretty:
-            print("\t".join(shown))
+            print("\t".join(shown), file=self._file)
             return
         self._waiting.append(shown)
         if len(self._waiting) >= _ROWS_AT_ONCE:
@@ -79,7 +86,7 @@ class Rows:
         for row in self._waiting:
             table.add_row(*map(Text, row))
         # Wider than the terminal: a line that wraps there can still be copied whole.
-        Console(width=_WIDEST).print(table)
+        Console(file=self._file, width=_WIDEST).print(table)
         self._waiting.clear()
 
 

@@ -31,6 +31,8 @@ def prepare() -> None:
 def prepare_parts(settings: Settings) -> None:
     """Bring the schema up to date and check the store; exit with a sentence when one fails."""
     ensure_secret(settings)
+    if settings.uploads_root is None:
+        settings.sync_root.mkdir(exist_ok=True)
     try:
         check_schedule(settings.janitor_schedule)
     except InvalidError as error:

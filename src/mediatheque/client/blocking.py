@@ -11,6 +11,7 @@ from mediatheque.client.client import DEFAULT_SERVER, AsyncClient
 from mediatheque.client.jobs import Jobs
 from mediatheque.client.medias import Medias
 from mediatheque.client.portal import Blocking, Portal, waits, yields
+from mediatheque.client.syncs import Syncs
 from mediatheque.client.transfers import Transfers
 
 
@@ -50,6 +51,19 @@ class BlockingTransfers(Blocking[Transfers]):
     set_bandwidth = waits(Transfers.set_bandwidth)
 
 
+class BlockingSyncs(Blocking[Syncs]):
+    """What can be asked of syncs. Each one is a job, whose id is its ``job``."""
+
+    start = waits(Syncs.start)
+    find = waits(Syncs.find)
+    running = waits(Syncs.running)
+    cancel = waits(Syncs.cancel)
+    operations = yields(Syncs.operations)
+    schedule = waits(Syncs.schedule)
+    schedules = waits(Syncs.schedules)
+    unschedule = waits(Syncs.unschedule)
+
+
 class Client:
     """``AsyncClient`` for programs without an event loop. Use it with ``with``, or ``close`` it."""
 
@@ -61,6 +75,7 @@ class Client:
         self.medias = BlockingMedias(self._client.medias, self._portal)
         self.jobs = BlockingJobs(self._client.jobs, self._portal)
         self.transfers = BlockingTransfers(self._client.transfers, self._portal)
+        self.syncs = BlockingSyncs(self._client.syncs, self._portal)
 
     def close(self) -> None:
         """Close every connection, and the thread that they are used in.

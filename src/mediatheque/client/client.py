@@ -5,13 +5,14 @@ from types import TracebackType
 from mediatheque.client.connection import Connection
 from mediatheque.client.jobs import Jobs
 from mediatheque.client.medias import Medias
+from mediatheque.client.syncs import Syncs
 from mediatheque.client.transfers import Transfers
 
 DEFAULT_SERVER = "http://127.0.0.1:5000"
 
 
 class AsyncClient:
-    """Speaks with one server: ``medias``, ``jobs`` and ``transfers``.
+    """Speaks with one server: ``medias``, ``jobs``, ``transfers``, ``syncs``.
 
     ``timeout``: seconds without a byte after which a connection counts as broken. ``patience``:
     seconds for which what failed is tried again, where that is safe: on broken connections and
@@ -27,6 +28,7 @@ class AsyncClient:
         self.medias = Medias(self._connection)
         self.jobs = Jobs(self._connection)
         self.transfers = Transfers(self._connection)
+        self.syncs = Syncs(self._connection)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -151,3 +151,106 @@ class TransferFile(Struct, frozen=True, kw_only=True):
     error: str | None
     media_id: str | None
     resource: str | None
+
+
+class Tally(Struct, frozen=True):
+    """A number of files and their bytes."""
+
+    files: int
+    bytes: int
+
+
+class SyncPlan(Struct, frozen=True, kw_only=True):
+    """What a sync has to do.
+
+    ``copy``: the content is in the bucket already, under another key. ``skip`` needs nothing.
+    ``foreign`` of the deletions are of objects that the server did not upload. ``objects``: how
+    many the bucket had, backups left out. ``ignored``: links, pipes and devices of the source.
+    ``empty``: there is no file in the source, so that the bucket itself goes away.
+    """
+
+    upload: Tally
+    copy: Tally
+    update: Tally
+    delete: Tally
+    skip: Tally
+    foreign: int
+    objects: int
+    ignored: int
+    empty: bool
+
+    @property
+    def operations(self) -> int:
+        """How many file operations there are to do."""
+        return self.upload.files + self.copy.files + self.update.files + self.delete.files
+
+
+class Sync(Struct, frozen=True, kw_only=True):
+    """A folder of the server's machine on its way into a bucket, one-way.
+
+    ``status``: running, success, cancelled, or ``error (…)`` with the reason. ``progress``: as in
+    ``42%``, of file operations. ``job`` is the id of its job. ``source`` is relative to the
+    server's uploads root, empty for all of it. ``storage_url`` is None for the server's own store.
+    ``phase``: planning, uploading, updating, deleting or watching. ``plan`` is None until it is
+    made; ``done`` and ``failed`` count operations of it, and ``rounds`` how often everything was
+    done. ``wait`` in seconds.
+    """
+
+    id: int
+    progress: str
+    status: str
+    source: str
+    dest: str
+    storage_url: str | None
+    job: str
+    phase: str
+    wait: float
+    dry_run: bool
+    verify: bool
+    force: bool
+    watch: bool
+    backup_prefix: str | None
+    plan: SyncPlan | None
+    done: Tally
+    failed: int
+    rounds: int
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def live(self) -> bool:
+        """Whether there is still something to come."""
+        return self.status == "running"
+
+
+class SyncOperation(Struct, frozen=True, kw_only=True):
+    """One operation of a sync's plan.
+
+    ``action``: upload, copy, update or delete. ``state``: pending, done, failed or skipped.
+    ``copy_from`` is the key of the object that is copied.
+    """
+
+    action: str
+    key: str
+    size: int
+    state: str
+    error: str | None
+    copy_from: str | None
+
+
+class SyncSchedule(Struct, frozen=True, kw_only=True):
+    """A sync that starts again and again, at the times of ``cron``, in UTC."""
+
+    id: int
+    cron: str
+    next_at: datetime
+    source: str
+    dest: str
+    storage_url: str | None
+    verify: bool
+    force: bool
+    wait: float
+    backup_prefix: str | None
+    created_at: datetime

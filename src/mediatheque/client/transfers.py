@@ -2,29 +2,20 @@
 
 import os
 from collections.abc import AsyncIterator, Sequence
-from typing import Literal, Protocol, TypeVar
-from urllib.parse import parse_qsl, quote, urlsplit
+from typing import Literal
+from urllib.parse import quote
 
 from msgspec import Struct, field
 
 from mediatheque.client.answers import decode
 from mediatheque.client.connection import Connection
 from mediatheque.client.errors import NotFoundError
+from mediatheque.client.pages import every_item
 from mediatheque.client.results import Transfer, TransferFile
 
-_PAGE_SIZE = 500
 _NO_FILES = (("limit", "0"),)
 
 Signal = Literal["cancel", "pause", "resume", "retry"]
-_Item_co = TypeVar("_Item_co", covariant=True)
-
-
-class _Page(Protocol[_Item_co]):
-    @property
-    def items(self) -> Sequence[_Item_co]: ...
-
-    @property
-    def next(self) -> str | None: ...
 
 
 class _TransferPage(Struct, frozen=True):
@@ -67,7 +58,7 @@ class Transfers:
     ) -> AsyncIterator[Transfer]:
         """Yield transfers, newest first: all of them, or those in one of these statuses."""
         params = {"status": ",".join(status)} if status else {}
-        return self._every("/transfers", params, _TransferPage, limit)
+        return every_item(self._connection, "/transfers", params, _TransferPage, limit=limit)
 
     async def find(self, transfer_id: str) -> Transfer:
         """Return a transfer. Raises NotFoundError."""
@@ -79,7 +70,7 @@ class Transfers:
     ) -> AsyncIterator[TransferFile]:
         """Yield the files of a transfer: all of them, or those in one state."""
         params = {"state": state} if state else {}
-        return self._every(_path(transfer_id), params, _FilePage, limit)
+        return every_item(self._connection, _path(transfer_id), params, _FilePage, limit=limit)
 
     async def signal(self, transfer_id: str, signal: Signal) -> Transfer:
         """Cancel, pause or resume a transfer, or retry those of its files that failed.
@@ -95,21 +86,6 @@ class Transfers:
             "PATCH", _path(transfer_id), body={"bandwidth": bandwidth}
         )
         return decode(answer, Transfer)
-
-    async def _every(
-        self, path: str, params: dict[str, str], kind: type[_Page[_Item_co]], limit: int | None
-    ) -> AsyncIterator[_Item_co]:
-        """Yield the items of a list, at most ``limit``, page by page as they are needed."""
-        size = _PAGE_SIZE if limit is None else min(_PAGE_SIZE, limit)
-        query = [*params.items(), ("limit", str(size))]
-        left = limit
-        while query and left != 0:
-            page = decode(await self._connection.request("GET", path, params=query), kind)
-            for item in page.items[:left]:
-                yield item
-            left = None if left is None else max(0, left - len(page.items))
-            # Only the query: behind a proxy the address of the link may be another.
-            query = parse_qsl(urlsplit(page.next or "").query)
 
 
 def source_uri(source: str | os.PathLike[str]) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from uuid import UUID
 
@@ -191,9 +191,18 @@ def _crontab(schedule: Schedule) -> Callable[[models.Schedule], Awaitable[None]]
 
 def check_schedule(expression: str) -> None:
     """Raise InvalidError unless ``expression`` is a cron expression for times that come."""
+    next_time(expression, datetime.now(UTC))
+
+
+def next_time(expression: str, after: datetime) -> datetime:
+    """Return the first time after ``after``, in its time zone, that a cron expression names.
+
+    Raises InvalidError for what is no cron expression, and for one that names no time to come.
+    """
     try:
-        croniter(expression).get_next()
+        found: datetime = croniter(expression, after).get_next(datetime)
     except CroniterError as error:
         raise InvalidError(
-            f"{expression!r} is not a cron expression such as '17 * * * *'."
+            f"{expression[:100]!r} is not a cron expression such as '17 * * * *'.", field="cron"
         ) from error
+    return found

@@ -8,6 +8,9 @@ from mediatheque.services.files import FileService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
+from mediatheque.services.sync_runs import SyncRunner
+from mediatheque.services.sync_schedules import SyncScheduleService
+from mediatheque.services.syncs import SyncService
 from mediatheque.services.tags import TagService
 from mediatheque.services.transfer_runs import TransferRunner
 from mediatheque.services.transfers import TransferService
@@ -24,6 +27,9 @@ class Services:
     janitor: Janitor
     jobs: JobService
     medias: MediaService
+    sync_runs: SyncRunner
+    sync_schedules: SyncScheduleService
+    syncs: SyncService
     tags: TagService
     transfer_runs: TransferRunner
     transfers: TransferService

@@ -6,6 +6,9 @@ import sys
 import structlog
 from structlog.typing import Processor
 
+# Without the values of variables, which can be somebody's keys.
+_traceback = structlog.dev.RichTracebackFormatter(show_locals=False)
+
 
 def configure_logs(log_format: str, log_level: str) -> None:
     """Send every log of this process, ours and the libraries', to standard error.
@@ -21,7 +24,7 @@ def configure_logs(log_format: str, log_level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderers: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=_traceback)]
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

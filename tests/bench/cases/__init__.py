@@ -8,6 +8,7 @@ from tests.bench.cases import (
     lists,
     memory,
     small,
+    sync,
     transfers,
     transfers_alone,
     upload,
@@ -24,5 +25,6 @@ CASES: Mapping[str, Callable[[Plan], list[Outcome]]] = {
     "jobs": jobs.run,
     "transfers": transfers.run,
     "transfers-alone": transfers_alone.run,
+    "sync": sync.run,
 }
 """Every case by the name that ``--only`` takes, in the order in which they run."""

@@ -12,6 +12,7 @@ from mediatheque.client import Client, InvalidError, blocking
 from mediatheque.client.jobs import Jobs
 from mediatheque.client.medias import Medias
 from mediatheque.client.portal import Blocking, Portal, waits, yields
+from mediatheque.client.syncs import Syncs
 from mediatheque.client.transfers import Transfers
 from tests.support.scripted import scripted
 from tests.unit.client.test_lists import job_page
@@ -28,6 +29,7 @@ def verbs(noun: type) -> dict[str, Callable[..., Any]]:
         (Medias, blocking.BlockingMedias),
         (Jobs, blocking.BlockingJobs),
         (Transfers, blocking.BlockingTransfers),
+        (Syncs, blocking.BlockingSyncs),
     ],
 )
 def test_every_verb_has_its_blocking_face(noun: type, face: type) -> None:

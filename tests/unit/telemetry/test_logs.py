@@ -93,6 +93,23 @@ def test_people_get_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert not written.startswith("{")
 
 
+def test_a_traceback_for_people_shows_no_values_of_variables(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("console", "info")
+
+    given = {"secret_key": "canary"}
+    try:
+        raise ValueError("wrong")
+    except ValueError:
+        get_logger("ours").exception("failed", given=len(given))
+
+    written = capsys.readouterr().err
+    assert "ValueError" in written
+    assert "wrong" in written
+    assert written.count("canary") == 1, "in the line of code, and nowhere else"
+
+
 def test_the_automatic_format_is_for_people_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

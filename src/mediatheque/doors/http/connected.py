@@ -1,10 +1,10 @@
 """Sending to a client for as long as it is there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 async def while_connected(receive: Receive, sending: Coroutine[Any, Any, None]) -> None:

@@ -184,4 +184,4 @@ def _shown(name: str) -> str:
 
 def _alternatives(names: frozenset[str]) -> str:
     """List the accepted field names for people."""
-    return " or ".join(_shown(name) for name in sorted(names))
+    return " or ".join(_shown(name) for name in sorted(names)) or "no field"

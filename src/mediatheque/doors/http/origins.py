@@ -3,7 +3,8 @@
 A page in the operator's browser can send requests to loopback addresses. CORS keeps it from
 reading answers, not from changing things; and a host name that it points at 127.0.0.1 (DNS
 rebinding) makes it the same origin. So the Host must be ours, and so must the Origin of anything
-that changes something.
+that changes something. Where a GET does, a link or an image is enough: of those, browsers tell by
+the headers of Fetch Metadata.
 """
 
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from mediatheque.domain.errors import ForbiddenError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+_OWN_SITES = {None, "none", "same-origin"}
 
 
 class OriginGuard:
@@ -31,9 +33,31 @@ class OriginGuard:
                 f"This service is not known as {host[:100]!r}. Use its own address, or set "
                 "MEDIATHEQUE_PUBLIC_URL."
             )
-        if origin is None or method in _SAFE_METHODS or "*" in self._origins:
-            return
-        if origin not in self._origins and origin not in {f"http://{host}", f"https://{host}"}:
+        if origin is not None and method not in _SAFE_METHODS:
+            self._check_origin(host, origin)
+
+    def check_acting_get(
+        self, host: str, origin: str | None, site: str | None, purpose: str | None
+    ) -> None:
+        """Raise ForbiddenError for a GET that would change something, and that nobody meant.
+
+        ``site`` and ``purpose`` are its headers Sec-Fetch-Site and Sec-Purpose. A browser sends
+        them, and says ``none`` for an address that was typed; other programs send neither. Without
+        an Origin, a link or an image of another page is told by its ``site`` only.
+        """
+        if "prefetch" in (purpose or ""):
+            raise ForbiddenError("This changes something: it is not done before it is asked for.")
+        if origin is not None:
+            self._check_origin(host, origin)
+        elif site not in _OWN_SITES and "*" not in self._origins:
+            raise ForbiddenError(
+                "Other pages may not change anything here. Type the address, or use POST; the "
+                "operator can allow their origins with MEDIATHEQUE_CORS_ORIGINS."
+            )
+
+    def _check_origin(self, host: str, origin: str) -> None:
+        allowed = {*self._origins, f"http://{host}", f"https://{host}"}
+        if origin not in allowed and "*" not in self._origins:
             raise ForbiddenError(
                 f"Pages of {origin[:100]!r} may not change anything here. The operator can allow "
                 "them with MEDIATHEQUE_CORS_ORIGINS."

@@ -66,3 +66,45 @@ def test_an_answer_repeats_little_of_what_was_sent() -> None:
         ALONE.check("GET", "x" * 10_000, None)
 
     assert len(refused.value.detail) < 300
+
+
+@pytest.mark.parametrize(
+    ("guard", "origin", "site"),
+    [
+        (ALONE, None, None),  # a program
+        (ALONE, None, "none"),  # an address that was typed
+        (ALONE, None, "same-origin"),
+        (ALONE, "http://127.0.0.1:5000", "same-origin"),
+        (PROXIED, "https://app.example", "cross-site"),
+        (OPEN, "https://anyone.example", "cross-site"),
+        (OPEN, None, "cross-site"),
+    ],
+)
+def test_a_get_that_changes_something_is_for_who_means_it(
+    guard: OriginGuard, origin: str | None, site: str | None
+) -> None:
+    guard.check_acting_get("127.0.0.1:5000", origin, site, None)
+
+
+@pytest.mark.parametrize(
+    ("guard", "origin", "site", "purpose"),
+    [
+        (ALONE, None, "cross-site", None),
+        (ALONE, None, "same-site", None),
+        (ALONE, None, "something-new", None),
+        (ALONE, "https://evil.example", "cross-site", None),
+        (ALONE, "https://evil.example", None, None),  # a browser without Fetch Metadata
+        (ALONE, "null", "cross-site", None),
+        (ALONE, "http://127.0.0.1:8080", "same-site", None),
+        (PROXIED, None, "cross-site", None),
+        (PROXIED, "https://evil.example", "cross-site", None),
+        (ALONE, None, "none", "prefetch"),
+        (ALONE, None, "none", "prefetch;prerender"),
+        (OPEN, None, "none", "prefetch"),
+    ],
+)
+def test_a_get_that_changes_something_is_not_for_links_images_and_guesses(
+    guard: OriginGuard, origin: str | None, site: str | None, purpose: str | None
+) -> None:
+    with pytest.raises(ForbiddenError):
+        guard.check_acting_get("127.0.0.1:5000", origin, site, purpose)

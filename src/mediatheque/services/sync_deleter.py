@@ -1,0 +1,114 @@
+"""What a sync takes away: only what it may, only what is still so, and kept before if wanted."""
+
+import asyncio
+import time
+
+from mediatheque.catalog import sync_objects
+from mediatheque.catalog.database import Database
+from mediatheque.domain.sync_plan import BucketEntry, Remembered, is_owned
+from mediatheque.domain.syncs import Operation, OperationState, Sync
+from mediatheque.services.job_runs import patiently
+from mediatheque.services.sync_ledger import Outcome
+from mediatheque.services.sync_sender import SyncSender
+from mediatheque.storage.mirrors import BlockedError, Mirror
+
+FOREIGN = (
+    "It was not uploaded by Mediatheque, so it is not deleted. The operator can allow that with "
+    "MEDIATHEQUE_SYNC_DELETE_UNOWNED."
+)
+
+_FRESH_SECONDS = 60.0
+"""How long what a plan says of objects is believed without another look."""
+
+_PATIENCE_SECONDS = 30.0
+
+
+class SyncDeleter:
+    """Deletes objects for one round of a sync. ``unowned``: also what others have uploaded."""
+
+    def __init__(
+        self,
+        database: Database,
+        mirror: Mirror,
+        sync: Sync,
+        sender: SyncSender,
+        *,
+        unowned: bool,
+    ) -> None:
+        self._database = database
+        self._mirror = mirror
+        self._sync = sync
+        self._sender = sender
+        self._unowned = unowned
+
+    async def delete(self, operations: list[Operation]) -> list[Outcome]:
+        """Delete objects and return what became of each.
+
+        An object stays when it is not ours to delete, when the source has its file again, and when
+        somebody has replaced it since the plan was made.
+        """
+        outcomes: list[Outcome] = []
+        going: list[Operation] = []
+        for operation in operations:
+            kept = await self._reason_to_keep(operation)
+            if kept is None:
+                await self.keep(operation)
+                going.append(operation)
+            else:
+                outcomes.append(kept)
+        refused = dict(await asyncio.to_thread(self._mirror.delete, [each.key for each in going]))
+        for operation in going:
+            reason = refused.get(operation.key)
+            state = OperationState.DONE if reason is None else OperationState.FAILED
+            outcomes.append(Outcome(operation, state, reason))
+        return outcomes
+
+    async def keep(self, operation: Operation) -> None:
+        """Copy the object that an operation overwrites or deletes to the backups, if wanted."""
+        if operation.stored_etag is not None:
+            size = operation.stored_size or 0
+            await self._sender.back_up(BucketEntry(operation.key, size, operation.stored_etag))
+
+    async def clear_the_way(self, operation: Operation) -> Outcome | None:
+        """Delete what is in the way of an operation; return its failure when that may not be.
+
+        Where a bucket has real folders, ``a`` and ``a/b`` exclude each other. The source has only
+        one of them, so the other one goes away in this sync anyway.
+        """
+        entries = await asyncio.to_thread(self._mirror.in_the_way, operation.key)
+        keys = [entry.key for entry in entries]
+        remembered = {each.key: each for each in await self._remembered(keys)}
+        foreign = [e for e in entries if not is_owned(e, remembered.get(e.key))]
+        if foreign and not self._unowned:
+            name = foreign[0].key.decode(errors="replace")
+            return Outcome(operation, OperationState.FAILED, f"{name} is in the way. {FOREIGN}")
+        for entry in entries:
+            await self._sender.back_up(entry)
+        refused = await asyncio.to_thread(self._mirror.delete, keys)
+        if refused:
+            return Outcome(operation, OperationState.FAILED, refused[0].reason)
+        return None
+
+    def still_blocked(self, operation: Operation, error: BlockedError) -> Outcome:
+        """Return the failure of an operation that something new got in the way of."""
+        return Outcome(operation, OperationState.FAILED, error.detail)
+
+    async def _reason_to_keep(self, operation: Operation) -> Outcome | None:
+        if not (operation.owned or self._unowned):
+            return Outcome(operation, OperationState.FAILED, FOREIGN)
+        if await asyncio.to_thread(self._sender.is_file_now, operation):
+            return Outcome(operation, OperationState.SKIPPED, "The source has this file again.")
+        planned_at = self._sync.planned_at
+        if planned_at is None or time.time() - planned_at.timestamp() < _FRESH_SECONDS:
+            return None
+        entry = await asyncio.to_thread(self._mirror.head, operation.key)
+        if entry is not None and entry.etag != operation.stored_etag:
+            return Outcome(operation, OperationState.SKIPPED, "Somebody has replaced the object.")
+        return None
+
+    async def _remembered(self, keys: list[bytes]) -> list[Remembered]:
+        async def read() -> list[Remembered]:
+            async with self._database.read() as connection:
+                return await sync_objects.find(connection, self._sync.bucket_id, keys)
+
+        return await patiently(read, seconds=_PATIENCE_SECONDS)

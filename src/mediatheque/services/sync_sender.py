@@ -1,0 +1,193 @@
+"""One operation of a sync: a file into the bucket, a copy inside it, and what is kept before."""
+
+import asyncio
+import mimetypes
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable
+
+from mediatheque.domain.errors import ConflictError, NotFoundError
+from mediatheque.domain.sync_plan import BucketEntry, Remembered, settled_ctime
+from mediatheque.domain.syncs import Operation, OperationState, Sync
+from mediatheque.services.sync_ledger import Outcome
+from mediatheque.storage.beneath import Place
+from mediatheque.storage.mirrors import SMALL_BYTES, BlockedError, Mirror, Put, UnstorableError
+from mediatheque.storage.pace import UNLIMITED
+from mediatheque.storage.sending import SourceChangedError, SourceReadError
+from mediatheque.storage.sources import Reason, SourceError, SourceFile, SourceRoots
+from mediatheque.storage.walk import INODE_BITS
+
+_TRIES = 3
+_PAUSE_SECONDS = 0.3
+_UNKNOWN_TYPE = "application/octet-stream"
+_NO_FILE_ANY_MORE = {Reason.MISSING, Reason.FOLDER, Reason.SPECIAL}
+_FILE_ERRORS = (SourceError, SourceReadError, SourceChangedError, UnstorableError)
+
+NoteUpload = Callable[[Operation, str], Awaitable[None]]
+
+
+class SyncSending:
+    """What the store asks of us for one large file; see ``storage.sending.Sending``."""
+
+    pace = UNLIMITED
+
+    def __init__(
+        self, operation: Operation, note_upload: NoteUpload, stop: threading.Event
+    ) -> None:
+        self.upload_id = operation.upload_id
+        self.stop = stop
+        self._operation = operation
+        self._note_upload = note_upload
+
+    async def begun(self, upload_id: str) -> None:
+        """See ``Sending.begun``."""
+        await self._note_upload(self._operation, upload_id)
+        self.upload_id = upload_id
+
+    def advanced(self, count: int) -> None:
+        """See ``Sending.advanced``: progress is told in operations, not in bytes."""
+
+
+class SyncSender:
+    """Puts the files of one source into a mirror. ``abort`` stops large ones in their middle."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        roots: SourceRoots,
+        sync: Sync,
+        note_upload: NoteUpload,
+        abort: threading.Event,
+    ) -> None:
+        self._mirror = mirror
+        self._roots = roots
+        self._sync = sync
+        self._source = roots.place(os.fsencode(sync.source))
+        self._note_upload = note_upload
+        self._abort = abort
+
+    def put(self, operation: Operation) -> Outcome | None:
+        """Put a small file and return what became of it; blocks.
+
+        None when it has grown beyond what is put at once. Raises BlockedError, and
+        UnavailableError or StorageFullError when the store is at fault.
+        """
+        for last in (False,) * (_TRIES - 1) + (True,):
+            opened_ns = time.time_ns()
+            try:
+                with self._roots.open(self._place(operation)) as source:
+                    if source.size > SMALL_BYTES:
+                        return None
+                    put = self._mirror.put(source, operation.key, _type_of(operation.key))
+                    return _done(operation, source, put, opened_ns)
+            except _FILE_ERRORS as error:
+                if last or not isinstance(error, SourceChangedError):
+                    return _not_done(operation, error)
+            time.sleep(_PAUSE_SECONDS)
+        raise AssertionError  # the last try returns
+
+    async def send(self, operation: Operation) -> Outcome:
+        """Put a file of any size and return what became of it.
+
+        Raises StoppedError, and what ``put`` raises.
+        """
+        sending = SyncSending(operation, self._note_upload, self._abort)
+        for last in (False,) * (_TRIES - 1) + (True,):
+            opened_ns = time.time_ns()
+            try:
+                source = await asyncio.to_thread(self._roots.open, self._place(operation))
+                with source:
+                    key = operation.key
+                    put = await self._mirror.send(source, key, _type_of(key), sending)
+                    return _done(operation, source, put, opened_ns)
+            except _FILE_ERRORS as error:
+                if last or not isinstance(error, SourceChangedError):
+                    return _not_done(operation, error)
+            sending.upload_id = None  # what was sent of the file as it was is gone
+            await asyncio.sleep(_PAUSE_SECONDS)
+        raise AssertionError  # as above
+
+    async def copy(self, operation: Operation) -> Outcome:
+        """Make the object out of another one in the bucket; out of the file when that is gone."""
+        assert operation.copy_from is not None
+        entry = BucketEntry(operation.copy_from, operation.size, operation.stored_etag or "")
+        try:
+            made = await self._mirror.copy(entry, operation.key)
+        except BlockedError:
+            raise
+        except UnstorableError as error:
+            return _not_done(operation, error)
+        except (NotFoundError, ConflictError):
+            return await self.send(operation)
+        remembered = Remembered(
+            key=operation.key,
+            size=made.size,
+            etag=made.etag,
+            mtime_ns=operation.mtime_ns or 0,
+            ctime_ns=operation.ctime_ns or 0,
+            inode=operation.inode or 0,
+            blake3=operation.blake3 or "",
+            uploaded=True,
+        )
+        return Outcome(operation, OperationState.DONE, remembered=remembered)
+
+    async def back_up(self, entry: BucketEntry) -> None:
+        """Copy an object that is about to go to where the sync keeps such, if it does.
+
+        An earlier backup is never replaced: the second one has the sync's number in its name.
+        """
+        prefix = self._sync.options.backup_prefix
+        if prefix is None:
+            return
+        target = prefix.encode() + b"/" + entry.key
+        kept = await asyncio.to_thread(self._mirror.head, target)
+        if kept is not None and kept[1:] == entry[1:]:
+            return  # by a run that ended before it could say so
+        if kept is not None:
+            target += f".{self._sync.number}-{self._sync.rounds}".encode()
+        try:
+            await self._mirror.copy(entry, target)
+        except NotFoundError:
+            return
+        except ConflictError:
+            # Somebody else has replaced it meanwhile: what is there now is what would be lost.
+            newer = await asyncio.to_thread(self._mirror.head, entry.key)
+            if newer is not None:
+                await self._mirror.copy(newer, target)
+
+    def is_file_now(self, operation: Operation) -> bool:
+        """Tell whether the source has this file after all, or may have it; blocks."""
+        return self._roots.is_file(self._source, operation.path)
+
+    def _place(self, operation: Operation) -> Place:
+        return self._source.below(operation.path)
+
+
+def _done(operation: Operation, source: SourceFile, put: Put, opened_ns: int) -> Outcome:
+    looked = source.fingerprint
+    remembered = Remembered(
+        key=operation.key,
+        size=put.size,
+        etag=put.etag,
+        mtime_ns=looked.mtime_ns,
+        # As of the opening: a write during the put may have left the times as they were.
+        ctime_ns=settled_ctime(looked.ctime_ns, opened_ns),
+        inode=looked.inode & INODE_BITS,
+        blake3=put.blake3,
+        uploaded=True,
+    )
+    return Outcome(operation, OperationState.DONE, remembered=remembered)
+
+
+def _not_done(operation: Operation, error: Exception) -> Outcome:
+    if isinstance(error, SourceError) and error.reason in _NO_FILE_ANY_MORE:
+        return Outcome(operation, OperationState.SKIPPED, "The file is gone.")
+    detail = getattr(error, "detail", str(error))
+    return Outcome(operation, OperationState.FAILED, detail)
+
+
+def _type_of(key: bytes) -> str:
+    """Return the content type that a name speaks of, as other programs that copy to S3 do."""
+    name = key.rpartition(b"/")[2].decode(errors="replace")
+    return mimetypes.guess_type(name)[0] or _UNKNOWN_TYPE
