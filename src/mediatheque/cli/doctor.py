@@ -121,16 +121,20 @@ def _sources(settings: Settings) -> Iterator[Finding]:
         detail = "None is set: transfers are refused. Set MEDIATHEQUE_SOURCE_ROOTS to allow some."
         yield Finding("source roots", "warning", detail)
     for root in settings.source_roots:
-        yield _source_root(root)
+        yield _readable("source roots", root)
+    if settings.uploads_root is not None or settings.sync_root.exists():
+        yield _readable("uploads root", settings.sync_root)
+    else:
+        yield Finding("uploads root", "ok", f"{settings.sync_root} is made at the start.")
 
 
-def _source_root(root: Path) -> Finding:
+def _readable(check: str, root: Path) -> Finding:
     if not root.is_dir():
-        return Finding("source roots", "error", f"{root} is not a folder. Create or correct it.")
+        return Finding(check, "error", f"{root} is not a folder. Create or correct it.")
     if not os.access(root, os.R_OK | os.X_OK):
         detail = f"{root} cannot be read by this user. Change its permissions, or the user."
-        return Finding("source roots", "error", detail)
-    return Finding("source roots", "ok", str(root))
+        return Finding(check, "error", detail)
+    return Finding(check, "ok", str(root))
 
 
 def _address(settings: Settings, *, runs: bool) -> Finding:

@@ -32,6 +32,8 @@ def test_before_the_first_start_everything_is_well_and_no_database_is_made(tmp_p
     assert code == 0
     assert {state for findings in found.values() for state, _ in findings} == {"ok"}
     assert found["database"] == [("ok", "The embedded one will be made by the first start.")]
+    uploads = tmp_path / "data" / "uploads"
+    assert found["uploads root"] == [("ok", f"{uploads} is made at the start.")]
     assert not (tmp_path / "data" / "postgres").exists()
 
 
@@ -44,6 +46,7 @@ def test_beside_a_running_service_it_sees_its_database_and_its_worker(
     assert found["address"] == [("ok", "A service runs on this data directory.")]
     assert found["database"] == [("ok", "It answers, and its schema is the newest.")]
     assert found["job workers"] == [("ok", "1 running")]
+    assert found["uploads root"] == [("ok", f"{local_service.data_dir}/uploads")]
 
 
 def test_what_is_wrong_is_named_with_what_to_do_about_it(
@@ -57,6 +60,7 @@ def test_what_is_wrong_is_named_with_what_to_do_about_it(
         tmp_path / "data",
         {
             "MEDIATHEQUE_SOURCE_ROOTS": str(tmp_path / "nowhere"),
+            "MEDIATHEQUE_UPLOADS_ROOT": str(tmp_path / "no uploads"),
             "MEDIATHEQUE_PORT": str(local_service.port),
             "MEDIATHEQUE_JANITOR_SCHEDULE": "61 * * * *",
             "MEDIATHEQUE_DURABILITY": "relaxed",
@@ -68,6 +72,9 @@ def test_what_is_wrong_is_named_with_what_to_do_about_it(
     assert code == 10
     assert found["source roots"] == [
         ("error", f"{tmp_path}/nowhere is not a folder. Create or correct it.")
+    ]
+    assert found["uploads root"] == [
+        ("error", f"{tmp_path}/no uploads is not a folder. Create or correct it.")
     ]
     assert found["secret"] == [
         ("error", f"Others can read {open_secret}. Run: chmod 600 {open_secret}")
