@@ -82,7 +82,13 @@ def build_app(runtime: Runtime) -> Observe:
         guard.check(request.method, host, origin)
         if request.method == "GET" and request.route_handler.opt.get("acts"):
             purpose = headers.get("sec-purpose") or headers.get("purpose")
-            guard.check_acting_get(host, origin, headers.get("sec-fetch-site"), purpose)
+            guard.check_acting_get(
+                host,
+                origin,
+                headers.get("sec-fetch-site"),
+                purpose=purpose,
+                agent=headers.get("user-agent", ""),
+            )
 
     application = Litestar(
         route_handlers=[

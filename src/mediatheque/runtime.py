@@ -152,9 +152,10 @@ def open_runtime(settings: Settings) -> Runtime:
             sync_runs=SyncRunner(
                 database,
                 open_mirrors(settings),
-                sealer,
-                SourceRoots([settings.sync_root]),
-                SyncLimits(
+                endpoints=endpoints,
+                sealer=sealer,
+                roots=SourceRoots([settings.sync_root]),
+                limits=SyncLimits(
                     count=settings.sync_delete_count,
                     percent=settings.sync_delete_percent,
                     unowned=settings.sync_delete_unowned,

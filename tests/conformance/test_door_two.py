@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import product
 from typing import Any
 
 import httpx
@@ -100,6 +101,10 @@ def test_a_sync_is_one_object_from_its_start_to_its_end(service: Service) -> Non
         "started_at": found["started_at"],
         "finished_at": found["finished_at"],
     }
+    number = {"id": started["id"]}
+    for address, body in ((f"/get?id={started['id']}", None), ("/get/", number)):
+        assert service.http.post(address, json=body).json() == found
+    assert service.http.post("/get", data=number).json() == found
     job = service.http.get(f"/jobs/{started['job']}").json()["data"]["attributes"]
     assert (job["job_class"], job["status"], job["progress"]) == ("sync", "completed", 1.0)
     assert job["arguments"] == {
@@ -179,8 +184,8 @@ def test_runnings_are_those_that_run(local_service: Service) -> None:
     assert local_service.http.get("/runnings").json() == []
     first = sync(local_service, slow(local_service), wait=0)
     second = sync(local_service, slow(local_service), wait=0)
-    for address in ("/runnings", "/runnings/"):
-        answer = local_service.http.get(address)
+    for method, address in product(("GET", "POST"), ("/runnings", "/runnings/")):
+        answer = local_service.http.request(method, address)
         assert answer.status_code == 200
         assert [each["id"] for each in answer.json()] == [first["id"], second["id"]]
     assert answer.json()[0].keys() == first.keys()

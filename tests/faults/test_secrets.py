@@ -1,6 +1,9 @@
 """Secrets stay out of logs, printed settings and error answers, also at the loudest log level."""
 
 import json
+import signal
+import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from tests.faults.remains import rows, run_command
 from tests.faults.victim import Victim, running
 from tests.support import door_two
 from tests.support.seaweedfs import SeaweedFS
-from tests.support.service import free_port, s3_settings
+from tests.support.service import COMMAND, environment, free_port, s3_settings
 
 CONTENT = content_of("secrets", 100_000)
 SECRET_KEY = "the-secret-that-signs-addresses-0123456789"
@@ -122,6 +125,34 @@ def seen_in(service: Victim, secrets: set[str]) -> set[str]:
     return found
 
 
+def wait_for_one(service: Victim) -> Any:
+    """Return the sync that runs, as soon as there is one."""
+    deadline = time.monotonic() + 30
+    while not (found := service.http.get("/runnings").json()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found[0]
+
+
+def interrupted_command(service: Victim, store: SeaweedFS, secrets: set[str]) -> str:
+    """Let the command line sync with keys of its environment; return what it prints."""
+    options = ["--wait=1", "--yes", "--keys-from-environment", f"--storage-url={store.endpoint}"]
+    command = subprocess.Popen(
+        [str(COMMAND), "sync", "", "canary-command", *options, f"--server={service.url}"],
+        env={**environment(service.data_dir, {}), **store.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    found = wait_for_one(service)
+    door_two.wait(service, found["id"], lambda sync: sync["done"]["files"] > 0)
+    assert seen_in(service, secrets) == set(), "while the command runs"
+    command.send_signal(signal.SIGINT)
+    printed, _ = command.communicate(timeout=30)
+    assert f"sync {found['id']}" in printed.lower()
+    return printed
+
+
 def test_keys_of_syncs_are_never_shown_however_they_end(
     tmp_path: Path, seaweedfs: SeaweedFS
 ) -> None:
@@ -175,6 +206,8 @@ def test_keys_of_syncs_are_never_shown_however_they_end(
             ):
                 assert 400 <= answer.status_code < 500
                 shown.append(answer.text)
+        shown.append(interrupted_command(service, seaweedfs, secrets))
+
         schedule = http.post(
             "/sync/schedules",
             json={"cron": "0 3 * * *", **door_two.parameters(seaweedfs, "", "canary")},

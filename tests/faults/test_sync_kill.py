@@ -2,18 +2,23 @@
 
 import os
 import random
+import signal
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.faults.test_transfer_kill import proxied
+from tests.faults.test_worker import worker_of
 from tests.faults.victim import running
 from tests.support.door_two import fill, get, objects, parameters, sync, wait, wait_for_end
 from tests.support.door_zero import random_files
 from tests.support.seaweedfs import SeaweedFS
-from tests.support.service import free_port
+from tests.support.service import COMMAND, Service, environment, free_port
 
 PART = 8 << 20
 
@@ -24,6 +29,30 @@ def settings(uploads: Path) -> dict[str, str]:
         "MEDIATHEQUE_JOB_LEASE": "2",
         "MEDIATHEQUE_WORKERS": "1",
     }
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service for syncs that are not killed."""
+    folder = tmp_path_factory.mktemp("syncs")
+    with running(folder / "data", settings(folder / "uploads")) as started:
+        yield started
+
+
+def uploads(service: Service) -> Path:
+    return service.data_dir.parent / "uploads"
+
+
+@contextmanager
+def another_worker(service: Service) -> Iterator[None]:
+    """Run one more job worker, which ends with the block."""
+    variables = environment(service.data_dir, service.settings)
+    worker = subprocess.Popen([COMMAND, "worker"], env=variables, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
 
 
 def test_after_a_kill_only_operations_that_are_not_over_are_done(
@@ -108,7 +137,7 @@ def test_a_sync_survives_kills_at_random_moments(
         after |= {f"new/{number}": f"{number}".encode() for number in range(20)}
         fill(root, {name: after[name] for name in after if name.startswith("new/")})
         number = sync(service, wanted, wait=0)["id"]
-        for _ in range(3):
+        for _ in range(2):
             time.sleep(moments.uniform(0.1, 0.8))
             service.kill()
             service.start()
@@ -130,50 +159,73 @@ def test_a_sync_survives_kills_at_random_moments(
         assert again["done"]["files"] == 0
 
 
-def test_a_dead_store_ends_the_sync(tmp_path: Path, seaweedfs: SeaweedFS) -> None:
-    fill(tmp_path / "uploads", {"a": b"a"})
-    with running(tmp_path / "data", settings(tmp_path / "uploads")) as service:
-        nowhere = f"http://127.0.0.1:{free_port()}"
-        wanted = parameters(seaweedfs, "", "dead-store", storage_url=nowhere)
-        ended = sync(service, wanted, wait=20)
-        assert ended["status"] == "error (s3 storage connection)"
-        assert nowhere.removeprefix("http://") in ended["error"]
-        assert service.http.get("/runnings").json() == []
-        # The bucket is free again.
-        assert sync(service, parameters(seaweedfs, "", "dead-store"))["status"] == "success"
+def test_a_worker_that_was_stopped_does_no_harm_when_it_goes_on(
+    tmp_path: Path, seaweedfs: SeaweedFS
+) -> None:
+    files = random_files(60, 2_000)
+    root = fill(tmp_path / "uploads", files)
+    wanted = parameters(seaweedfs, "", "stopped")
+    with running(tmp_path / "data", settings(root)) as service:
+        assert sync(service, wanted)["status"] == "success"
+        for name in sorted(files)[:40]:
+            (root / name).unlink()
+        zombie = worker_of(service)
+        number = sync(service, wanted | {"wait": 0.05}, wait=0)["id"]
+        wait(service, number, lambda found: found["done"]["files"] > 5)
+        zombie.send_signal(signal.SIGSTOP)
+        with another_worker(service):
+            assert wait_for_end(service, number)["status"] == "success"
+            assert get(service, number)["done"]["files"] == 40
+            assert len(objects(seaweedfs, "stopped")) == 20
+            fill(root, files)
+            assert sync(service, wanted)["status"] == "success"
+            zombie.send_signal(signal.SIGCONT)
+            time.sleep(1)
+            assert objects(seaweedfs, "stopped") == files
+            assert sync(service, wanted)["plan"]["skip"]["files"] == len(files)
+
+
+def test_a_dead_store_ends_the_sync(service: Service, seaweedfs: SeaweedFS) -> None:
+    fill(uploads(service), {"dead-store/a": b"a"})
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    wanted = parameters(seaweedfs, "dead-store", "dead-store", storage_url=nowhere)
+    ended = sync(service, wanted, wait=20)
+    assert ended["status"] == "error (s3 storage connection)"
+    assert nowhere.removeprefix("http://") in ended["error"]
+    assert service.http.get("/runnings").json() == []
+    # The bucket is free again.
+    wanted = parameters(seaweedfs, "dead-store", "dead-store")
+    assert sync(service, wanted)["status"] == "success"
 
 
 def test_cancelling_lets_the_operation_under_way_finish_and_begins_no_other(
-    tmp_path: Path, seaweedfs: SeaweedFS
+    service: Service, seaweedfs: SeaweedFS
 ) -> None:
     files = {f"{number:02}": os.urandom(1000) for number in range(40)}
-    fill(tmp_path / "uploads", files)
-    with running(tmp_path / "data", settings(tmp_path / "uploads")) as service:
-        number = sync(service, parameters(seaweedfs, "", "cancelled", wait=1), wait=0)["id"]
-        wait(service, number, lambda found: found["done"]["files"] >= 1)
-        answer = service.http.get("/cancel", params={"id": number})
-        assert answer.json()["status"] == "cancelled"
-        stored = objects(seaweedfs, "cancelled")
-        time.sleep(1.5)
-        assert objects(seaweedfs, "cancelled") == stored
-        assert stored.items() <= files.items()
-        assert 1 <= len(stored) <= 4
-        ended = get(service, number)
-        assert ended["status"] == "cancelled"
-        assert ended["done"]["files"] == len(stored)
-        assert service.http.get("/cancel", params={"id": number}).json() == ended
+    fill(uploads(service) / "cancelled", files)
+    wanted = parameters(seaweedfs, "cancelled", "cancelled", wait=1)
+    number = sync(service, wanted, wait=0)["id"]
+    wait(service, number, lambda found: found["done"]["files"] >= 1)
+    answer = service.http.get("/cancel", params={"id": number})
+    assert answer.json()["status"] == "cancelled"
+    stored = objects(seaweedfs, "cancelled")
+    time.sleep(1.5)
+    assert objects(seaweedfs, "cancelled") == stored
+    assert stored.items() <= files.items()
+    assert 1 <= len(stored) <= 4
+    ended = get(service, number)
+    assert ended["status"] == "cancelled"
+    assert ended["done"]["files"] == len(stored)
+    assert service.http.get("/cancel", params={"id": number}).json() == ended
 
 
 def test_a_large_file_under_way_is_finished_before_a_cancel(
-    tmp_path: Path, seaweedfs: SeaweedFS
+    service: Service, seaweedfs: SeaweedFS
 ) -> None:
-    content = os.urandom(40 * PART)
-    fill(tmp_path / "uploads", {"a-large.bin": content})
-    with (
-        proxied(seaweedfs.endpoint) as proxy,
-        running(tmp_path / "data", settings(tmp_path / "uploads")) as service,
-    ):
-        wanted = parameters(seaweedfs, "", "cancel-large", storage_url=proxy.endpoint)
+    content = os.urandom(20 * PART)
+    fill(uploads(service) / "cancel-large", {"a-large.bin": content})
+    with proxied(seaweedfs.endpoint) as proxy:
+        wanted = parameters(seaweedfs, "cancel-large", "cancel-large", storage_url=proxy.endpoint)
         number = sync(service, wanted, wait=0)["id"]
         deadline = time.monotonic() + 60
         while proxy.count("^PUT .*partNumber=") < 3:

@@ -1,10 +1,11 @@
 """A bucket in memory, with the ways in which real ones differ."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from blake3 import blake3
 
+from mediatheque.domain.errors import ConflictError, NotFoundError
 from mediatheque.domain.sync_plan import BucketEntry
 from mediatheque.storage.mirrors import Compared, Mirror, Put, Refused, UnorderedError
 from mediatheque.storage.sending import Sending, Source, read_source
@@ -14,6 +15,8 @@ _BATCH = 1000
 
 class MemoryMirror:
     """Holds what is put into it; ``fail`` is raised by everything that would ask a store.
+
+    ``before`` is called with a method's name and its key, or an empty one, before it does anything.
 
     ``in_order``: the listing is by the keys' bytes, as Amazon's is. ``backslashes`` are kept, or
     taken for slashes. ``plain_etags`` are MD5 digests, others say nothing of the content.
@@ -34,6 +37,7 @@ class MemoryMirror:
         self.compared: list[bytes] = []
         self.probes = 0
         self.fail: Exception | None = None
+        self.before: Callable[[str, bytes], object] = lambda *_: None
 
     def hold(self, key: bytes, content: bytes) -> BucketEntry:
         """Make an object, as anybody may."""
@@ -43,18 +47,18 @@ class MemoryMirror:
 
     def exists(self) -> bool:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("exists")
         return self.created
 
     def create(self) -> bool:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("create")
         made, self.created = not self.created, True
         return made
 
     def entries(self, *, in_order: bool) -> Iterator[list[BucketEntry]]:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("entries")
         self.listings += 1
         if in_order and not self.in_order:
             raise UnorderedError("The listing is not in order.")
@@ -64,19 +68,19 @@ class MemoryMirror:
 
     def keeps_backslashes(self) -> bool:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("keeps_backslashes")
         assert self.created
         self.probes += 1
         return self.backslashes
 
     def head(self, key: bytes) -> BucketEntry | None:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("head", key)
         return self._entry(key) if key in self.contents else None
 
     def compare(self, entry: BucketEntry, source: Source) -> Compared:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("compare", entry.key)
         self.compared.append(entry.key)
         content = _read(source)
         equal = self.plain_etags and self.contents[entry.key] == content
@@ -85,24 +89,27 @@ class MemoryMirror:
     def put(self, source: Source, key: bytes, content_type: str) -> Put:
         """See ``Mirror``."""
         del content_type
-        self._ask()
-        content = _read(source)
-        entry = self.hold(key, content)
-        return Put(entry.size, entry.etag, blake3(content).hexdigest())
+        self._ask("put", key)
+        return self._put(source, key)
 
     async def send(self, source: Source, key: bytes, content_type: str, sending: Sending) -> Put:
         """See ``Mirror``."""
-        del sending
-        return self.put(source, key, content_type)
+        del content_type, sending
+        self._ask("send", key)
+        return self._put(source, key)
 
     async def copy(self, entry: BucketEntry, target: bytes) -> BucketEntry:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("copy", target)
+        if entry.key not in self.contents:
+            raise NotFoundError("It is gone.")
+        if self._entry(entry.key) != entry:
+            raise ConflictError("It is another one.")
         return self.hold(target, self.contents[entry.key])
 
     def delete(self, keys: Sequence[bytes]) -> list[Refused]:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("delete")
         for key in keys:
             self.contents.pop(key, None)
         return []
@@ -114,7 +121,9 @@ class MemoryMirror:
 
     def remove(self) -> None:
         """See ``Mirror``."""
-        self._ask()
+        self._ask("remove")
+        if self.contents:
+            raise ConflictError("The bucket is not empty.")
         self.created = False
 
     async def abandon(self, key: bytes, upload_id: str) -> None:
@@ -123,9 +132,15 @@ class MemoryMirror:
     def close(self) -> None:
         """See ``Mirror``."""
 
-    def _ask(self) -> None:
+    def _ask(self, name: str, key: bytes = b"") -> None:
+        self.before(name, key)
         if self.fail is not None:
             raise self.fail
+
+    def _put(self, source: Source, key: bytes) -> Put:
+        content = _read(source)
+        entry = self.hold(key, content)
+        return Put(entry.size, entry.etag, blake3(content).hexdigest())
 
     def _entry(self, key: bytes) -> BucketEntry:
         content = self.contents[key]

@@ -8,7 +8,14 @@ from typing import TypeVar
 
 from mediatheque.catalog import sync_objects
 from mediatheque.catalog.database import Database
-from mediatheque.domain.sync_plan import BucketEntry, Remembered, SourceEntry, Verdict, judge
+from mediatheque.domain.sync_plan import (
+    BucketEntry,
+    Remembered,
+    SourceEntry,
+    Verdict,
+    is_same_object,
+    judge,
+)
 from mediatheque.domain.syncs import Plan, SyncBucket
 from mediatheque.services.job_runs import patiently
 from mediatheque.services.sync_draft import Draft
@@ -49,6 +56,12 @@ class Comparison:
         self._verify = verify
         self._objects = 0
         self._any_remembered = False
+        self._recognised = False
+
+    @property
+    def is_another_bucket(self) -> bool:
+        """Tell whether none of the objects that are remembered was found in the bucket."""
+        return self._any_remembered and not self._recognised
 
     async def plan(self) -> Plan:
         """Compare everything and return the plan. Raises what reading the three places raises."""
@@ -80,6 +93,8 @@ class Comparison:
         doubts: list[Doubt] = []
         skipped = skipped_bytes = 0
         for source, stored, known in window:
+            if not self._recognised and stored is not None and known is not None:
+                self._recognised = is_same_object(stored, known)
             if source is None:
                 if stored is not None:
                     self._draft.delete(stored, known)
@@ -138,6 +153,8 @@ class Comparison:
                 self._draft.refuse(*refused.popleft())
             await self._draft.flush()
             yield batch
+        while refused:  # when no file was left to make a batch of
+            self._draft.refuse(*refused.popleft())
 
     async def _stored(self) -> AsyncIterator[list[BucketEntry]]:
         listed = self._mirror.entries(in_order=self._bucket.ordered)

@@ -65,16 +65,7 @@ class Crew:
         """Do every pending operation of a rank once; raises why the store or a claim failed."""
         tasks: set[asyncio.Task[None]] = set()
         try:
-            async for page in self._pages(rank):
-                for batch in self._batches(page):
-                    lane = self._singles if self._is_single(batch[0]) else self._lanes
-                    await lane.acquire()
-                    if self._halted.is_set() or self._run.stopping.is_set():
-                        lane.release()
-                        return
-                    task = asyncio.create_task(self._do(batch, lane))
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
+            await self._begin(rank, tasks)
         finally:
             if tasks:
                 await asyncio.wait(tasks)
@@ -93,6 +84,19 @@ class Crew:
     def close(self) -> None:
         """Wait for the threads, which have nothing to do any more. Blocks."""
         self._threads.shutdown()
+
+    async def _begin(self, rank: int, tasks: set[asyncio.Task[None]]) -> None:
+        """Begin every pending operation of a rank, until the crew is halted."""
+        async for page in self._pages(rank):
+            for batch in self._batches(page):
+                lane = self._singles if self._is_single(batch[0]) else self._lanes
+                await lane.acquire()
+                if self._halted.is_set() or self._run.stopping.is_set():
+                    lane.release()
+                    return
+                task = asyncio.create_task(self._do(batch, lane))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
 
     async def _pages(self, rank: int) -> AsyncIterator[list[Operation]]:
         last = -1
@@ -190,7 +194,9 @@ class Crew:
     async def _single(self, operation: Operation) -> Outcome:
         """Do an operation, after what stands in its way was taken out of it."""
         if operation.action is Action.UPDATE:
-            await self._deleter.keep(operation)
+            lost = await self._deleter.keep(operation)
+            if lost is not None:
+                return lost
         try:
             return await self._once(operation)
         except BlockedError as error:

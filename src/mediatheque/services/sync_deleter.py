@@ -5,12 +5,13 @@ import time
 
 from mediatheque.catalog import sync_objects
 from mediatheque.catalog.database import Database
+from mediatheque.domain.errors import ConflictError
 from mediatheque.domain.sync_plan import BucketEntry, Remembered, is_owned
 from mediatheque.domain.syncs import Operation, OperationState, Sync
 from mediatheque.services.job_runs import patiently
 from mediatheque.services.sync_ledger import Outcome
 from mediatheque.services.sync_sender import SyncSender
-from mediatheque.storage.mirrors import BlockedError, Mirror
+from mediatheque.storage.mirrors import BlockedError, Mirror, UnstorableError
 
 FOREIGN = (
     "It was not uploaded by Mediatheque, so it is not deleted. The operator can allow that with "
@@ -24,7 +25,10 @@ _PATIENCE_SECONDS = 30.0
 
 
 class SyncDeleter:
-    """Deletes objects for one round of a sync. ``unowned``: also what others have uploaded."""
+    """Deletes objects for one round of a sync, and never what lies below ``backups``.
+
+    ``unowned``: also what others have uploaded.
+    """
 
     def __init__(
         self,
@@ -33,12 +37,14 @@ class SyncDeleter:
         sync: Sync,
         sender: SyncSender,
         *,
+        backups: tuple[bytes, ...],
         unowned: bool,
     ) -> None:
         self._database = database
         self._mirror = mirror
         self._sync = sync
         self._sender = sender
+        self._backups = backups
         self._unowned = unowned
 
     async def delete(self, operations: list[Operation]) -> list[Outcome]:
@@ -48,14 +54,12 @@ class SyncDeleter:
         somebody has replaced it since the plan was made.
         """
         outcomes: list[Outcome] = []
-        going: list[Operation] = []
-        for operation in operations:
-            kept = await self._reason_to_keep(operation)
-            if kept is None:
-                await self.keep(operation)
-                going.append(operation)
-            else:
-                outcomes.append(kept)
+        going = operations
+        # The last look comes after the copies, which may take long.
+        for check in (self._whose, self._back_up, self._look_again):
+            kept = [await check(operation) for operation in going]
+            outcomes += filter(None, kept)
+            going = [each for each, why in zip(going, kept, strict=True) if why is None]
         refused = dict(await asyncio.to_thread(self._mirror.delete, [each.key for each in going]))
         for operation in going:
             reason = refused.get(operation.key)
@@ -63,11 +67,22 @@ class SyncDeleter:
             outcomes.append(Outcome(operation, state, reason))
         return outcomes
 
-    async def keep(self, operation: Operation) -> None:
-        """Copy the object that an operation overwrites or deletes to the backups, if wanted."""
-        if operation.stored_etag is not None:
-            size = operation.stored_size or 0
-            await self._sender.back_up(BucketEntry(operation.key, size, operation.stored_etag))
+    async def keep(self, operation: Operation) -> Outcome | None:
+        """Copy the object that an operation overwrites to the backups, if wanted.
+
+        Returns the operation's failure when that cannot be.
+        """
+        try:
+            try:
+                await self._sender.back_up(_object_of(operation))
+            except ConflictError:
+                # Somebody has replaced it meanwhile: what is there now is what would be lost.
+                newer = await asyncio.to_thread(self._mirror.head, operation.key)
+                if newer is not None:
+                    await self._sender.back_up(newer)
+        except (ConflictError, UnstorableError) as error:
+            return Outcome(operation, OperationState.FAILED, error.detail)
+        return None
 
     async def clear_the_way(self, operation: Operation) -> Outcome | None:
         """Delete what is in the way of an operation; return its failure when that may not be.
@@ -77,13 +92,21 @@ class SyncDeleter:
         """
         entries = await asyncio.to_thread(self._mirror.in_the_way, operation.key)
         keys = [entry.key for entry in entries]
+        backups = [key for key in keys if key.startswith(self._backups)]
+        if backups:
+            return _in_the_way(operation, backups[0], "It is a backup.")
         remembered = {each.key: each for each in await self._remembered(keys)}
-        foreign = [e for e in entries if not is_owned(e, remembered.get(e.key))]
+        foreign = [e.key for e in entries if not is_owned(e, remembered.get(e.key))]
         if foreign and not self._unowned:
-            name = foreign[0].key.decode(errors="replace")
-            return Outcome(operation, OperationState.FAILED, f"{name} is in the way. {FOREIGN}")
-        for entry in entries:
-            await self._sender.back_up(entry)
+            return _in_the_way(operation, foreign[0], FOREIGN)
+        there = await asyncio.to_thread(self._first_file, keys)
+        if there is not None:
+            return _in_the_way(operation, there, "The source has this file again.")
+        try:
+            for entry in entries:
+                await self._sender.back_up(entry)
+        except (ConflictError, UnstorableError) as error:
+            return Outcome(operation, OperationState.FAILED, error.detail)
         refused = await asyncio.to_thread(self._mirror.delete, keys)
         if refused:
             return Outcome(operation, OperationState.FAILED, refused[0].reason)
@@ -93,18 +116,34 @@ class SyncDeleter:
         """Return the failure of an operation that something new got in the way of."""
         return Outcome(operation, OperationState.FAILED, error.detail)
 
-    async def _reason_to_keep(self, operation: Operation) -> Outcome | None:
-        if not (operation.owned or self._unowned):
-            return Outcome(operation, OperationState.FAILED, FOREIGN)
-        if await asyncio.to_thread(self._sender.is_file_now, operation):
+    async def _whose(self, operation: Operation) -> Outcome | None:
+        if operation.owned or self._unowned:
+            return None
+        return Outcome(operation, OperationState.FAILED, FOREIGN)
+
+    async def _look_again(self, operation: Operation) -> Outcome | None:
+        if await asyncio.to_thread(self._sender.is_file_now, operation.path):
             return Outcome(operation, OperationState.SKIPPED, "The source has this file again.")
         planned_at = self._sync.planned_at
         if planned_at is None or time.time() - planned_at.timestamp() < _FRESH_SECONDS:
             return None
         entry = await asyncio.to_thread(self._mirror.head, operation.key)
         if entry is not None and entry.etag != operation.stored_etag:
-            return Outcome(operation, OperationState.SKIPPED, "Somebody has replaced the object.")
+            return _replaced(operation)
         return None
+
+    async def _back_up(self, operation: Operation) -> Outcome | None:
+        """Copy an object that is to be deleted to the backups; return what forbids to go on."""
+        try:
+            await self._sender.back_up(_object_of(operation))
+        except ConflictError:
+            return _replaced(operation)
+        except UnstorableError as error:
+            return Outcome(operation, OperationState.FAILED, error.detail)
+        return None
+
+    def _first_file(self, keys: list[bytes]) -> bytes | None:
+        return next(filter(self._sender.is_file_now, keys), None)
 
     async def _remembered(self, keys: list[bytes]) -> list[Remembered]:
         async def read() -> list[Remembered]:
@@ -112,3 +151,18 @@ class SyncDeleter:
                 return await sync_objects.find(connection, self._sync.bucket_id, keys)
 
         return await patiently(read, seconds=_PATIENCE_SECONDS)
+
+
+def _object_of(operation: Operation) -> BucketEntry:
+    """Return the object that an operation overwrites or deletes, as it was seen."""
+    assert operation.stored_etag is not None  # of what is updated and deleted it is known
+    return BucketEntry(operation.key, operation.stored_size or 0, operation.stored_etag)
+
+
+def _replaced(operation: Operation) -> Outcome:
+    return Outcome(operation, OperationState.SKIPPED, "Somebody has replaced the object.")
+
+
+def _in_the_way(operation: Operation, key: bytes, why: str) -> Outcome:
+    name = key.decode(errors="replace")
+    return Outcome(operation, OperationState.FAILED, f"{name} is in the way. {why}")

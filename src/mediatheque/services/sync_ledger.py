@@ -79,7 +79,7 @@ class Ledger:
             await self.flush()
 
     def close(self) -> None:
-        """Let ``keep_up`` end; what it is writing is written to the end."""
+        """Let ``keep_up`` end; what it is writing is written to the end. Nobody waits for it."""
         self._closed = True
         self._full.set()
         self._room.set()
@@ -87,12 +87,13 @@ class Ledger:
     async def flush(self) -> None:
         """Write everything that has happened so far. Raises as ``keep_up`` does."""
         async with self._writing:
-            outcomes, self._outcomes = self._outcomes, []
             self._full.clear()
-            self._room.set()
+            outcomes = self._outcomes.copy()
             if outcomes:
                 await patiently(lambda: self._write(outcomes), seconds=_PATIENCE_SECONDS)
+                del self._outcomes[: len(outcomes)]
                 self._over += len(outcomes)
+            self._room.set()
 
     @property
     def progress(self) -> float:

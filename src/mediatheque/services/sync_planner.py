@@ -46,7 +46,7 @@ class Planner:
         self._mirror = mirror
         self._roots = roots
         self._sync = sync
-        self._bucket = bucket
+        self._bucket, self._new_prefix = _with_backups(bucket, sync.options.backup_prefix)
         self._backslashes = Backslashes.UNEXPECTED
 
     async def plan(self) -> Plan:
@@ -89,27 +89,38 @@ class Planner:
     async def _try(self) -> Plan:
         place = self._roots.place(os.fsencode(self._sync.source))
         left_out = tuple(prefix.encode() for prefix in self._bucket.backup_prefixes)
-        source = SourceReader(self._roots, place, left_out=left_out, backslashes=self._backslashes)
+        source = SourceReader(
+            self._roots,
+            place,
+            left_out=left_out,
+            new_prefix=self._new_prefix,
+            backslashes=self._backslashes,
+        )
         stop = threading.Event()
         # Not waited for at the end: a store that does not answer would keep a sync from ending.
         threads = ThreadPoolExecutor(_READERS + 2, thread_name_prefix="sync-planner")
         readings = Readings(FileReader(self._roots, place, self._mirror, stop), threads)
         draft = Draft(self._run, self._database, self._sync)
+        comparison = Comparison(
+            self._database,
+            self._mirror,
+            source,
+            readings,
+            draft,
+            threads=threads,
+            bucket=self._bucket,
+            verify=self._sync.options.verify,
+        )
         try:
-            return await Comparison(
-                self._database,
-                self._mirror,
-                source,
-                readings,
-                draft,
-                threads=threads,
-                bucket=self._bucket,
-                verify=self._sync.options.verify,
-            ).plan()
+            plan = await comparison.plan()
         finally:
             stop.set()
             readings.close()
             threads.shutdown(wait=False, cancel_futures=True)
+        if self._bucket.created and comparison.is_another_bucket:
+            # Somebody may have removed ours, and made one of his own by the same name.
+            await self._note(created=False)
+        return plan
 
     async def _look_for_backslashes(self) -> Backslashes:
         """Find out, if it is not known, what the bucket makes of them."""
@@ -131,3 +142,11 @@ class Planner:
             await draft.write(
                 lambda transaction: sync_buckets.change(transaction, self._bucket.id, **values)
             )
+
+
+def _with_backups(bucket: SyncBucket, prefix: str | None) -> tuple[SyncBucket, bytes | None]:
+    """Return the bucket with the prefix of its backups, which is also returned when it is new."""
+    name = f"{prefix}/"
+    if prefix is None or name in bucket.backup_prefixes:
+        return bucket, None
+    return replace(bucket, backup_prefixes=(*bucket.backup_prefixes, name)), name.encode()

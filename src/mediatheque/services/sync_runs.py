@@ -5,7 +5,6 @@ import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +33,7 @@ from mediatheque.services.sync_ledger import Ledger
 from mediatheque.services.sync_planner import Planner
 from mediatheque.services.sync_requests import sealing_context
 from mediatheque.services.sync_sender import SyncSender
+from mediatheque.storage.endpoints import Endpoints
 from mediatheque.storage.mirror_opening import Mirrors
 from mediatheque.storage.mirrors import Mirror
 from mediatheque.storage.sealing import Sealer
@@ -62,12 +62,15 @@ class SyncRunner:
         self,
         database: Database,
         mirrors: Mirrors,
+        *,
+        endpoints: Endpoints,
         sealer: Sealer,
         roots: SourceRoots,
         limits: SyncLimits,
     ) -> None:
         self._database = database
         self._mirrors = mirrors
+        self._endpoints = endpoints
         self._sealer = sealer
         self._roots = roots
         self._limits = limits
@@ -78,35 +81,40 @@ class SyncRunner:
         Raises SyncFailedError, after its reason was written down, and JobStopped.
         """
         async with self._mirror_of(run) as mirror:
-            await self._once(run, mirror)
-            if (await self._find(run)).options.watch:
-                await self._watch(run, mirror)
+            sync = await self._find(run)
+            if sync.options.watch:
+                await self._watch(run, mirror, sync)
+            else:
+                await self._once(run, mirror)
 
-    async def _watch(self, run: JobRun, mirror: Mirror) -> None:
+    async def _watch(self, run: JobRun, mirror: Mirror, sync: Sync) -> None:
         """Mirror the folder whenever something in it changes, until somebody cancels.
 
-        The first round has told that it can be done; troubles of later ones pass.
+        The first round of all tells whether it can be done; troubles of later ones pass, in
+        whatever process they are met.
         """
         # Imported when first needed: most syncs watch nothing.
-        from mediatheque.storage.watching import pause, wait_for_change  # noqa: PLC0415
+        from mediatheque.storage.watching import listening, pause  # noqa: PLC0415
 
-        sync = await self._find(run)
         folder = Path(os.fsdecode(self._roots.place(os.fsencode(sync.source)).path))
-        failures = 0
+        rounds, failures = sync.rounds, 0
         while True:
-            if not failures:
-                await self._rest(run, sync.rounds + 1)
-                await wait_for_change(folder, run.stopping, seconds=_FULL_LOOK_SECONDS)
-            run.check()
-            try:
-                await self._once(run, mirror)
-                failures = 0
-            except SyncFailedError as error:
-                log.warning("sync failed", sync=sync.number, reason=error.reason)
-                await self._change(run, reason=error.reason, planned_at=None)
-                await pause(run.stopping, _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
-                failures += 1
-            sync = await self._find(run)
+            # Before the round looks at the folder, so that what changes meanwhile is heard of.
+            async with listening(folder, run.stopping) as wait_for_change:
+                try:
+                    await self._once(run, mirror)
+                except SyncFailedError as error:
+                    if not rounds:
+                        raise
+                    log.warning("sync failed", sync=sync.number, reason=error.reason)
+                    await self._change(run, reason=error.reason, planned_at=None)
+                    seconds = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
+                    await pause(run.stopping, seconds)
+                    failures += 1
+                else:
+                    rounds, failures = rounds + 1, 0
+                    await self._rest(run, rounds)
+                    await wait_for_change(_FULL_LOOK_SECONDS)
 
     async def _rest(self, run: JobRun, rounds: int) -> None:
         """Note that a round is over; the next one makes a plan of its own."""
@@ -124,7 +132,7 @@ class SyncRunner:
         except LeaseLost:
             raise
         except JobStopped:
-            if mirror is not None and await self._is_cancelled(run):
+            if mirror is not None and await self._asked(run) is Signal.CANCEL:
                 await self._give_up_uploads(run, mirror)
             raise
         except SyncFailedError as error:
@@ -147,53 +155,67 @@ class SyncRunner:
         except StorageFullError as error:
             raise SyncFailedError(error.detail, reason="the store is full") from error
         except MediathequeError as error:
-            if isinstance(error, JobStopped):
-                raise
             raise SyncFailedError(error.detail) from error
 
     async def _round(self, run: JobRun, mirror: Mirror) -> None:
         run.check()
         exists = await asyncio.to_thread(mirror.exists)
-        sync, bucket = await self._planned(run, mirror)
+        sync, bucket = await self._planned(run, mirror, exists=exists)
         plan = sync.plan
         assert plan is not None
         if exists:
             _object(objection(plan, sync.options, bucket, self._limits))
         if sync.options.dry_run:
             return
+        bucket = await self._note_backups(run, sync)
         if not (exists or plan.empty):
             await self._create(run, mirror, bucket)
-        await self._work(run, mirror, sync)
+        await self._work(run, mirror, sync, bucket)
         sync = await self._find(run)
         _object(objection_to_foreign(plan, bucket, self._limits))
         await self._check_failures(run, sync)
         if plan.empty and exists:
             await self._remove(run, mirror, bucket)
 
-    async def _planned(self, run: JobRun, mirror: Mirror) -> tuple[Sync, SyncBucket]:
-        """Return the sync with a plan that still holds, made anew if need be."""
+    async def _planned(
+        self, run: JobRun, mirror: Mirror, *, exists: bool
+    ) -> tuple[Sync, SyncBucket]:
+        """Return the sync with a plan that still holds, made anew if need be.
+
+        None holds for a bucket that is not there: one that was, is gone with what the plan skips.
+        """
         sync = await self._find(run)
-        bucket = await self._bucket(run, sync)
+        bucket = await self._bucket(sync)
         made = sync.planned_at
-        if sync.plan is None or made is None or datetime.now(UTC) - made > _PLAN_HOLDS:
-            await self._change(run, phase=Phase.PLANNING, planned_at=None, reason=None)
-            await self._give_up_uploads(run, mirror)
-            planner = Planner(run, self._database, mirror, self._roots, sync=sync, bucket=bucket)
-            await planner.plan()
-            sync = await self._find(run)
-        return sync, bucket
+        if exists and sync.plan and made and datetime.now(UTC) - made <= _PLAN_HOLDS:
+            return sync, bucket
+        if bucket.created and not exists and not sync.options.dry_run:
+            # Gone, and whoever makes the next one of its name need not be us.
+            await self._change_bucket(run, bucket, created=False)
+        await self._change(run, phase=Phase.PLANNING, planned_at=None, reason=None)
+        await self._give_up_uploads(run, mirror)
+        planner = Planner(run, self._database, mirror, self._roots, sync=sync, bucket=bucket)
+        await planner.plan()
+        return await self._find(run), await self._bucket(sync)
 
     async def _create(self, run: JobRun, mirror: Mirror, bucket: SyncBucket) -> None:
         # A crash between the two leaves a bucket that is not known to be ours: never deleted.
         if await asyncio.to_thread(mirror.create):
             await self._change_bucket(run, bucket, created=True)
 
-    async def _work(self, run: JobRun, mirror: Mirror, sync: Sync) -> None:
+    async def _work(self, run: JobRun, mirror: Mirror, sync: Sync, bucket: SyncBucket) -> None:
         """Do the plan, rank by rank. Nothing is deleted after something else failed."""
         ledger = Ledger(run, self._database, sync)
         aborted = threading.Event()
         sender = SyncSender(mirror, self._roots, sync, ledger.note_upload, aborted)
-        deleter = SyncDeleter(self._database, mirror, sync, sender, unowned=self._limits.unowned)
+        deleter = SyncDeleter(
+            self._database,
+            mirror,
+            sync,
+            sender,
+            backups=tuple(prefix.encode() for prefix in bucket.backup_prefixes),
+            unowned=self._limits.unowned,
+        )
         crew = Crew(
             run,
             self._database,
@@ -231,15 +253,11 @@ class SyncRunner:
                     {working, keeping}, timeout=_LOOK_SECONDS, return_when="FIRST_COMPLETED"
                 )
                 await self._look_up(run, crew, ledger)
-        except LeaseLost:
-            crew.abort()
-            raise
         finally:
-            # Whatever happens, nothing of this run goes on after it.
-            crew.halt()
-            await asyncio.gather(working, return_exceptions=True)
+            # Whatever happens, nothing of this run goes on after it, or waits for the ledger.
+            crew.abort()
             ledger.close()
-            await asyncio.gather(keeping, return_exceptions=True)
+            await asyncio.gather(working, keeping, return_exceptions=True)
         if not isinstance(keeping.exception(), LeaseLost):
             await ledger.flush()
         for error in (keeping.exception(), working.exception()):
@@ -255,26 +273,18 @@ class SyncRunner:
             raise
         except JobStopped:
             crew.halt()
-            if not await self._may_finish(run):
-                crew.abort()
+            if await self._asked(run) is None:
+                crew.abort()  # only people's wishes leave time for what is under way
 
-    async def _may_finish(self, run: JobRun) -> bool:
-        """Tell whether operations under way may be done to their end: people asked to stop."""
-        async with self._database.read() as connection:
-            job = await jobs.find(connection, run.id, owner=None)
-        asked = job is not None and job.epoch == run.epoch
-        return asked and job is not None and job.signal in {Signal.CANCEL, Signal.PAUSE}
-
-    async def _is_cancelled(self, run: JobRun) -> bool:
-        async with self._database.read() as connection:
-            job = await jobs.find(connection, run.id, owner=None)
-        return job is not None and job.epoch == run.epoch and job.signal is Signal.CANCEL
+    async def _asked(self, run: JobRun) -> Signal | None:
+        """Return what people ask of the job, as long as this run has it."""
+        job = await self._read(lambda connection: jobs.find(connection, run.id, owner=None))
+        return job.signal if job is not None and job.epoch == run.epoch else None
 
     async def _check_failures(self, run: JobRun, sync: Sync) -> None:
         if not sync.failed or sync.plan is None:
             return
-        async with self._database.read() as connection:
-            first = await sync_operations.first_error(connection, run.id)
+        first = await self._read(lambda connection: sync_operations.first_error(connection, run.id))
         raise SyncFailedError(f"{sync.failed} of {sync.plan.operations} operations failed: {first}")
 
     async def _remove(self, run: JobRun, mirror: Mirror, bucket: SyncBucket) -> None:
@@ -284,17 +294,15 @@ class SyncRunner:
             if not bucket.backup_prefixes:
                 raise
             return  # the backups in it stay
-        async with self._database.begin() as transaction:
-            await run.still_holds(transaction)
+
+        async def write(transaction: Transaction) -> None:
             await sync_objects.forget_all(transaction, bucket.id)
             await sync_buckets.change(transaction, bucket.id, created=False)
 
-    async def _open(self, sync: Sync) -> Mirror:
-        async def read() -> bytes | None:
-            async with self._database.read() as connection:
-                return await syncs.credentials(connection, sync.id)
+        await self._fenced(run, write)
 
-        sealed = await patiently(read, seconds=_PATIENCE_SECONDS)
+    async def _open(self, sync: Sync) -> Mirror:
+        sealed = await self._read(lambda connection: syncs.credentials(connection, sync.id))
         try:
             if sealed is None and sync.options.keyed:
                 raise SyncFailedError(
@@ -302,11 +310,13 @@ class SyncRunner:
                     "one with the same parameters.",
                     reason="its keys were wiped",
                 )
-            context = sealing_context(sync.location, sync.bucket)
+            # What the operator allows may have changed since it was asked for.
+            location = sync.location and self._endpoints.check(sync.location)
+            context = sealing_context(location, sync.bucket)
             keys = None if sealed is None else self._sealer.open(sealed, context)
             return await asyncio.to_thread(
                 self._mirrors.open,
-                sync.location,
+                location,
                 sync.bucket,
                 region=sync.options.region,
                 keys=keys,
@@ -330,30 +340,27 @@ class SyncRunner:
         await self._change(run, reason=error.reason)
 
     async def _find(self, run: JobRun) -> Sync:
-        async def read() -> Sync | None:
-            async with self._database.read() as connection:
-                return await syncs.find_by_id(connection, run.id)
-
-        found = await patiently(read, seconds=_PATIENCE_SECONDS)
+        found = await self._read(lambda connection: syncs.find_by_id(connection, run.id))
         if found is None:
             raise LeaseLost
         return found
 
-    async def _bucket(self, run: JobRun, sync: Sync) -> SyncBucket:
-        """Return the bucket, with the prefix of the backups noted before there are any."""
+    async def _bucket(self, sync: Sync) -> SyncBucket:
+        found = await self._read(lambda connection: sync_buckets.find(connection, sync.bucket_id))
+        assert found is not None  # syncs refer to it
+        return found
+
+    async def _note_backups(self, run: JobRun, sync: Sync) -> SyncBucket:
+        """Keep the prefix of the backups out of the mirror, before there are any."""
         prefix = sync.options.backup_prefix
-
-        async def read(transaction: Transaction) -> SyncBucket:
-            if prefix is not None and not sync.options.dry_run:
-                await sync_buckets.add_backup_prefix(transaction, sync.bucket_id, f"{prefix}/")
-            found = await sync_buckets.find(transaction, sync.bucket_id)
-            assert found is not None  # syncs refer to it
-            return found
-
-        bucket = await self._fenced(run, read)
-        if prefix is not None and f"{prefix}/" not in bucket.backup_prefixes:
-            bucket = replace(bucket, backup_prefixes=(*bucket.backup_prefixes, f"{prefix}/"))
-        return bucket
+        if prefix is not None:
+            await self._fenced(
+                run,
+                lambda transaction: sync_buckets.add_backup_prefix(
+                    transaction, sync.bucket_id, f"{prefix}/"
+                ),
+            )
+        return await self._bucket(sync)
 
     async def _change(self, run: JobRun, **values: object) -> None:
         await self._fenced(run, lambda transaction: syncs.change(transaction, run.id, **values))
@@ -362,6 +369,13 @@ class SyncRunner:
         await self._fenced(
             run, lambda transaction: sync_buckets.change(transaction, bucket.id, **values)
         )
+
+    async def _read(self, read: Callable[[Transaction], Awaitable[T]]) -> T:
+        async def once() -> T:
+            async with self._database.read() as connection:
+                return await read(connection)
+
+        return await patiently(once, seconds=_PATIENCE_SECONDS)
 
     async def _fenced(self, run: JobRun, write: Callable[[Transaction], Awaitable[T]]) -> T:
         async def once() -> T:

@@ -1,11 +1,12 @@
 """One operation of a sync: a file into the bucket, a copy inside it, and what is kept before."""
 
 import asyncio
+import contextlib
 import mimetypes
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from mediatheque.domain.errors import ConflictError, NotFoundError
 from mediatheque.domain.sync_plan import BucketEntry, Remembered, settled_ctime
@@ -20,6 +21,7 @@ from mediatheque.storage.walk import INODE_BITS
 
 _TRIES = 3
 _PAUSE_SECONDS = 0.3
+_MOST_BACKUPS = 10  # of one object by one round of a sync, which only crashes make more than one
 _UNKNOWN_TYPE = "application/octet-stream"
 _NO_FILE_ANY_MORE = {Reason.MISSING, Reason.FOLDER, Reason.SPECIAL}
 _FILE_ERRORS = (SourceError, SourceReadError, SourceChangedError, UnstorableError)
@@ -104,6 +106,10 @@ class SyncSender:
             except _FILE_ERRORS as error:
                 if last or not isinstance(error, SourceChangedError):
                     return _not_done(operation, error)
+            except BlockedError:
+                raise
+            except ConflictError as error:  # somebody else replaces this object
+                return _not_done(operation, error)
             sending.upload_id = None  # what was sent of the file as it was is gone
             await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError  # as above
@@ -136,32 +142,50 @@ class SyncSender:
         """Copy an object that is about to go to where the sync keeps such, if it does.
 
         An earlier backup is never replaced: the second one has the sync's number in its name.
+        Raises ConflictError when the object is another by now, and UnstorableError.
         """
         prefix = self._sync.options.backup_prefix
         if prefix is None:
             return
-        target = prefix.encode() + b"/" + entry.key
-        kept = await asyncio.to_thread(self._mirror.head, target)
-        if kept is not None and kept[1:] == entry[1:]:
-            return  # by a run that ended before it could say so
-        if kept is not None:
-            target += f".{self._sync.number}-{self._sync.rounds}".encode()
-        try:
-            await self._mirror.copy(entry, target)
-        except NotFoundError:
-            return
-        except ConflictError:
-            # Somebody else has replaced it meanwhile: what is there now is what would be lost.
-            newer = await asyncio.to_thread(self._mirror.head, entry.key)
-            if newer is not None:
-                await self._mirror.copy(newer, target)
+        number = f".{self._sync.number}-{self._sync.rounds}".encode()
+        for name in _backup_names(entry.key, number):
+            target = prefix.encode() + b"/" + name
+            kept = await asyncio.to_thread(self._mirror.head, target)
+            if kept is not None and kept[1:] == entry[1:]:
+                return  # by a run that ended before it could say so
+            if kept is None:
+                with contextlib.suppress(BlockedError):  # by another backup
+                    await self._copy_if_there(entry, target)
+                    return
+        shown = entry.key.decode(errors="backslashreplace")
+        raise UnstorableError(
+            f"{shown!r} cannot be kept under {prefix!r}: what is there is in the way of it."
+        )
 
-    def is_file_now(self, operation: Operation) -> bool:
+    def is_file_now(self, path: bytes) -> bool:
         """Tell whether the source has this file after all, or may have it; blocks."""
-        return self._roots.is_file(self._source, operation.path)
+        return self._roots.is_file(self._source, path)
+
+    async def _copy_if_there(self, entry: BucketEntry, target: bytes) -> None:
+        with contextlib.suppress(NotFoundError):
+            await self._mirror.copy(entry, target)
 
     def _place(self, operation: Operation) -> Place:
         return self._source.below(operation.path)
+
+
+def _backup_names(key: bytes, number: bytes) -> Iterator[bytes]:
+    """Yield names for the backup of an object, the best one first.
+
+    Where a bucket has real folders, the backup of ``a`` is in the way of any below ``a/``, but not
+    of one below a name of its own.
+    """
+    yield key
+    yield key + number
+    top, slash, rest = key.partition(b"/")
+    yield top + number + slash + rest
+    for again in range(2, _MOST_BACKUPS):
+        yield b"%s%s_%d%s%s" % (top, number, again, slash, rest)
 
 
 def _done(operation: Operation, source: SourceFile, put: Put, opened_ns: int) -> Outcome:

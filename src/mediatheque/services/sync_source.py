@@ -51,7 +51,8 @@ class SourceReader:
     """Reads what is below a folder, once. ``batches`` may go on in another thread than the rest.
 
     ``refused`` has the files that can have no object, to be taken out while it goes on; ``files``
-    counts these too, ``ignored`` what are no files. Nothing below ``left_out`` is mirrored.
+    counts these too, ``ignored`` what are no files. Nothing below ``left_out`` is mirrored; below
+    ``new_prefix``, one of these, there must be no file.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class SourceReader:
         place: Place,
         *,
         left_out: tuple[bytes, ...],
+        new_prefix: bytes | None,
         backslashes: Backslashes,
     ) -> None:
         self._roots = roots
         self._place = place
         self._left_out = left_out
+        self._new_prefix = new_prefix
         self._backslashes = backslashes
         self._last_key: bytes | None = None
         self.refused: deque[RefusedFile] = deque()
@@ -129,6 +132,12 @@ class SourceReader:
             return f"has a path of {len(key)} bytes; the keys of S3 have at most {MAX_KEY_BYTES}."
         if not key.isascii() and not _is_utf8(key):
             return "has a name that is not UTF-8, as the keys of S3 must be; rename it."
+        if self._new_prefix is not None and key.startswith(self._new_prefix):
+            # Once there are backups, what lies below their prefix is no part of the mirror, ever.
+            raise SyncFailedError(
+                f"{shown(key)} is a file below the prefix of the backups, so nothing was done. "
+                "Back up to a prefix that the source does not use."
+            )
         if self._left_out and key.startswith(self._left_out):
             return "lies where the bucket keeps backups; move it, or back up to another prefix."
         return None

@@ -226,6 +226,9 @@ class FolderMirror:
                 if copied[1:] != entry[1:]:
                     raise self._changed(entry)
                 self._take(temporary, path)
+            except FileNotFoundError:
+                # The janitor has removed the temporary name: its file may be as old as any.
+                return self._copy_bytes(entry, target)
             finally:
                 # Still there after an error, and when the target was the same file already.
                 temporary.unlink(missing_ok=True)

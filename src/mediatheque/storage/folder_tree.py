@@ -8,6 +8,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class FolderTree:
         self._root = root
         self._durable = durable
         self._opener = best_opener()
+        self._making = threading.Lock()
 
     def is_there(self) -> bool:
         """Tell whether the root is there, as a folder."""
@@ -106,7 +108,12 @@ class FolderTree:
         with held(self._open_root()) as root:
             if not _empty(root):
                 return False
-        self._root.rmdir()
+        try:
+            self._root.rmdir()
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:  # a new file
+                return False
+            raise
         if self._durable:
             sync_folder(self._root.parent)
         return True
@@ -119,19 +126,21 @@ class FolderTree:
 
     def _make(self, root: int, folder: bytes) -> int:
         """Open a folder; it and those above it are made when they are missing."""
-        with contextlib.suppress(FileNotFoundError):
-            return self._open(root, folder, _FOLDER)
-        descriptor = os.dup(root)
-        for name in folder.split(b"/"):
-            with held(descriptor) as above:
-                try:
-                    descriptor = self._open(above, name, _FOLDER)
-                except FileNotFoundError:
-                    with contextlib.suppress(FileExistsError):
-                        os.mkdir(name, 0o700, dir_fd=above)
-                    self._sync(above)
-                    descriptor = self._open(above, name, _FOLDER)
-        return descriptor
+        # One at a time: a folder that another thread has just made may not be durable yet.
+        with self._making:
+            with contextlib.suppress(FileNotFoundError):
+                return self._open(root, folder, _FOLDER)
+            descriptor = os.dup(root)
+            for name in folder.split(b"/"):
+                with held(descriptor) as above:
+                    try:
+                        descriptor = self._open(above, name, _FOLDER)
+                    except FileNotFoundError:
+                        with contextlib.suppress(FileExistsError):
+                            os.mkdir(name, 0o700, dir_fd=above)
+                        self._sync(above)
+                        descriptor = self._open(above, name, _FOLDER)
+            return descriptor
 
     def _unlink_in(self, root: int, folder: bytes, names: list[bytes]) -> dict[bytes, OSError]:
         start = folder + b"/" if folder else b""

@@ -4,8 +4,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mediatheque.domain.errors import InvalidError
-from mediatheque.storage.endpoints import normalise
 from mediatheque.storage.folder_mirror import BUCKETS, FolderMirror
+from mediatheque.storage.keys import CATALOG_ID
 from mediatheque.storage.mirrors import Mirror
 from mediatheque.storage.s3_keys import S3Keys
 
@@ -29,12 +29,10 @@ class Mirrors:
 
         ``location`` is an address as ``endpoints.normalise`` writes it, ``region`` and ``keys``
         (None: the service's own) are for it. An empty one is the configured store, where a bucket
-        is a folder, or a prefix. Raises InvalidError for a store that has no place for buckets,
-        and for the bucket that holds the service's own objects.
+        is a folder, or a prefix. Raises InvalidError for a store that has no place for buckets.
         """
         if location:
-            self._check_foreign(location, bucket)
-            return _s3_mirror(bucket, location, region, keys)
+            return _s3_mirror(bucket, location, region, keys, self._own_marker())
         if self._store.scheme == "file":
             return FolderMirror(
                 Path(unquote(self._store.path)),
@@ -51,32 +49,24 @@ class Mirrors:
             field="storage_url",
         )
 
-    def _check_foreign(self, location: str, bucket: str) -> None:
-        """Raise InvalidError when a mirror there would delete the service's own objects."""
-        if self._store.scheme == "s3" and self._store.netloc == bucket and self._is_own(location):
-            raise InvalidError(
-                f"The bucket {bucket!r} at {location} holds the service's own objects. Name "
-                "another one.",
-                field="dest",
-            )
-
-    def _is_own(self, location: str) -> bool:
-        if self._s3_endpoint is None:
-            return location.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-        try:
-            return normalise(self._s3_endpoint, field="MEDIATHEQUE_S3_ENDPOINT") == location
-        except InvalidError:  # one with a path: no location has such
-            return False
+    def _own_marker(self) -> bytes | None:
+        """Return the key by which the service's own bucket is known at whatever address."""
+        if self._store.scheme != "s3":
+            return None
+        return f"{self._store.path.strip('/')}/{CATALOG_ID}".removeprefix("/").encode()
 
 
 # What follows brings large libraries along, which those who mirror into folders should not pay.
 
 
-def _s3_mirror(bucket: str, endpoint: str, region: str, keys: S3Keys | None) -> Mirror:
+def _s3_mirror(
+    bucket: str, endpoint: str, region: str, keys: S3Keys | None, forbidden: bytes | None
+) -> Mirror:
     from mediatheque.storage.s3_bucket import S3Bucket  # noqa: PLC0415
     from mediatheque.storage.s3_mirror import S3Mirror  # noqa: PLC0415
 
-    return S3Mirror(S3Bucket(bucket, "", endpoint=endpoint, region=region, keys=keys))
+    opened = S3Bucket(bucket, "", endpoint=endpoint, region=region, keys=keys)
+    return S3Mirror(opened, forbidden=forbidden)
 
 
 def _s3_prefix_mirror(bucket: str, prefix: str, endpoint: str | None) -> Mirror:

@@ -62,7 +62,10 @@ class Mirror(Protocol):
     at_once: int
 
     def exists(self) -> bool:
-        """Tell whether there is such a bucket. Answers or raises within ten seconds."""
+        """Tell whether there is such a bucket. Answers or raises within ten seconds.
+
+        Raises InvalidError for one that may not be mirrored into.
+        """
 
     def create(self) -> bool:
         """Make the bucket; False when it was there already."""

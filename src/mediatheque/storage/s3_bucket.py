@@ -11,7 +11,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as WaitTimeoutError
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
@@ -26,11 +25,11 @@ from botocore.loaders import Loader, create_loader
 from obstore.exceptions import BaseError
 from obstore.store import S3Store as ObstoreS3
 from urllib3.exceptions import HTTPError
-from urllib3.exceptions import TimeoutError as NoAnswerError
 
 from mediatheque.storage.concurrency import Concurrency
 from mediatheque.storage.pace import UNLIMITED, Pace, StoppedError
 from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES
+from mediatheque.storage.s3_answers import read_body, within
 from mediatheque.storage.s3_errors import (
     is_missing,
     is_overload,
@@ -44,7 +43,7 @@ from mediatheque.storage.stores import ObjectInfo
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
     from mypy_boto3_s3 import S3Client
-    from obstore.store import S3Credential
+    from obstore.store import ClientConfig, S3Credential
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,6 +64,13 @@ _TIMEOUT = urllib3.Timeout(connect=20, read=60)
 _LOOK_SECONDS = 9
 _LOOK_TIMEOUT = urllib3.Timeout(connect=4, read=5)
 
+# obstore has no other way to leave the proxies of the environment alone than one of its own, which
+# is for no address at all.
+_NO_PROXY: "ClientConfig" = {
+    "proxy_url": "http://127.0.0.1:9",
+    "proxy_excludes": "*,0.0.0.0/0,::/0",
+}
+
 # What obstore refuses or changes: control characters, and empty, "." and ".." segments.
 _INEXACT = re.compile(r"[\x00-\x1f\x7f]|(?:^|/)\.{0,2}(?:/|$)")
 
@@ -73,7 +79,8 @@ class S3Bucket:
     """A bucket, and the prefix below which all our keys lie.
 
     Credentials are ``keys``, or come from boto3's own chain (variables, files, roles), and are
-    never logged. Redirects to another address are not followed.
+    never logged. Redirects to another address are not followed, and no proxy of the environment is
+    used: that would be told the access key, and to it a loopback address is another machine's.
     """
 
     def __init__(
@@ -108,6 +115,7 @@ class S3Bucket:
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 ignore_configured_endpoint_urls=True,
+                proxies={},
                 retries={"mode": "standard", "max_attempts": 5},
                 connect_timeout=10,
                 read_timeout=120,
@@ -129,6 +137,7 @@ class S3Bucket:
             credential_provider=_credentials_of(session),
             client_options={
                 **CLIENT_OPTIONS,
+                **_NO_PROXY,
                 "allow_http": address.scheme == "http",
                 **({"root_certificate": _read(ca_bundle)} if ca_bundle else {}),
             },
@@ -263,11 +272,8 @@ class S3Bucket:
 
     def look(self, operation: str, parameters: Mapping[str, Any]) -> bytes:
         """Like ``fetch``, but without patience: one try, which ends within ten seconds."""
-        looking = self._threads.submit(self._fetch_once, operation, parameters, _LOOK_TIMEOUT)
-        try:
-            return looking.result(_LOOK_SECONDS)  # timeouts of sockets do not count name servers
-        except WaitTimeoutError as error:
-            raise NoAnswerError from error
+        # Timeouts of sockets count neither name servers nor answers that come byte by byte.
+        return within(_LOOK_SECONDS, lambda: self._fetch_once(operation, parameters, _LOOK_TIMEOUT))
 
     def close(self) -> None:
         """Wait for the calls under way and close every connection. Blocks."""
@@ -302,10 +308,13 @@ class S3Bucket:
         self, operation: str, parameters: Mapping[str, Any], timeout: urllib3.Timeout
     ) -> bytes:
         url = self.presign(operation, parameters, expires_in=_PRESIGNED_SECONDS, method="GET")
-        answer = self._http.request("GET", url, timeout=timeout, redirect=False)
+        answer = self._http.request(
+            "GET", url, timeout=timeout, redirect=False, preload_content=False
+        )
+        body = read_body(answer, operation)
         if answer.status != 200:
-            raise refusal(operation, answer.status, answer.data)
-        return answer.data
+            raise refusal(operation, answer.status, body)
+        return body
 
     def _send_once(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from mediatheque.domain.errors import NotFoundError
-from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.multipart import MOST_PARTS, MultipartUpload
 from mediatheque.storage.remote import changed
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_errors import is_missing, is_precondition
@@ -31,7 +31,7 @@ async def copy_object(
         return await bucket.transfer(_copy_at_once, bucket, source, target)
     upload = await bucket.transfer(_begin, bucket, source, target)
     try:
-        step = min(largest, _PART_BYTES)
+        step = copied_part_bytes(source.size, largest)
         parts = enumerate(range(0, source.size, step), start=1)
         while batch := list(itertools.islice(parts, _AT_ONCE)):
             await asyncio.gather(
@@ -45,6 +45,11 @@ async def copy_object(
         await bucket.run(upload.abort)
         raise
     return None
+
+
+def copied_part_bytes(size: int, largest: int) -> int:
+    """Return how large the parts are of which an object of ``size`` bytes is copied."""
+    return max(min(largest, _PART_BYTES), -(-size // MOST_PARTS))
 
 
 def _copy_at_once(bucket: S3Bucket, source: ObjectInfo, target: str) -> str:

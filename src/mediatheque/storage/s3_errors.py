@@ -31,7 +31,7 @@ _MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
 
 _OTHER_REGION = "{place} lies in another region than was asked. Set AWS_DEFAULT_REGION to its own."
 _WRONG_KEY = (
-    "{place} does not know the access key. Check AWS_ACCESS_KEY_ID, or the key that was given."
+    "{place} does not know the access key. Check AWS_ACCESS_KEY_ID. If a key was given, check that."
 )
 _OLD_TOKEN = "The session token for {place} has expired or is wrong. Check AWS_SESSION_TOKEN."  # noqa: S105
 _SENTENCES = {
@@ -39,8 +39,8 @@ _SENTENCES = {
     "service's own store is in MEDIATHEQUE_STORAGE_URL.",
     "BucketAlreadyExists": "{place} belongs to somebody else. Choose another name.",
     "InvalidAccessKeyId": _WRONG_KEY,
-    "SignatureDoesNotMatch": "{place} refused the signature. Check AWS_SECRET_ACCESS_KEY, or "
-    "the secret key that was given.",
+    "SignatureDoesNotMatch": "{place} refused the signature. Check AWS_SECRET_ACCESS_KEY. "
+    "If a secret key was given, check that.",
     "AccessDenied": "The access key may not do this in {place}. Allow it to list, read, write "
     "and delete objects there.",
     "ExpiredToken": _OLD_TOKEN,
@@ -68,8 +68,11 @@ def refusal(operation: str, status: int, body: bytes) -> ClientError:
 
 
 def code_of(error: ClientError) -> str:
-    """Return S3's name for the error, or the HTTP status where an answer had no body."""
-    return error.response.get("Error", {}).get("Code", "")
+    """Return S3's name for the error, or the HTTP status where an answer had no body.
+
+    Whoever answers chooses it, and it is shown on terminals.
+    """
+    return re.sub(r"[^A-Za-z0-9.]", "?", error.response.get("Error", {}).get("Code", ""))[:100]
 
 
 def status_of(error: ClientError) -> int:
@@ -114,7 +117,7 @@ def translate(error: ClientError | BotoCoreError | HTTPError, place: str) -> Med
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return UnavailableError(
             f"There are no credentials for {place}. Set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or give keys."
+            "AWS_SECRET_ACCESS_KEY."
         )
     if not isinstance(error, ClientError):
         return UnavailableError(

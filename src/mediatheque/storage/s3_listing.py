@@ -1,4 +1,4 @@
-"""Listing a bucket of an S3 store fast: a page costs 4 ms of CPU, a fourth of boto3's.
+"""Listing a bucket of an S3 store fast: a page costs 8 ms of CPU, where boto3 takes 55.
 
 Listings are most of what a sync does when nothing has changed.
 """
@@ -31,12 +31,19 @@ def list_objects(bucket: S3Bucket, prefix: str = "") -> Iterator[list[BucketEntr
     """
     give_up = threading.Event()
     parameters = _parameters(bucket, prefix)
+    asked: Mapping[str, str] | None = None
     try:
         page = bucket.submit(_fetch, bucket, parameters, give_up)
         while True:
             entries, following = page.result()
             if following is not None:
+                if following == asked:
+                    raise UnavailableError(
+                        f"{bucket.place} lists the same part of it again and again. Check that an "
+                        "S3 store is at this address."
+                    )
                 page = bucket.submit(_fetch, bucket, {**parameters, **following}, give_up)
+                asked = following
             if entries:
                 yield entries
             if following is None:

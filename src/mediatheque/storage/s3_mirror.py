@@ -1,18 +1,17 @@
 """Mirrors in buckets of S3 stores."""
 
 import hashlib
+import operator
 import re
 import threading
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from mediatheque.domain.errors import ConflictError
+from mediatheque.domain.errors import ConflictError, InvalidError, UnavailableError
 from mediatheque.domain.sync_plan import BucketEntry
 from mediatheque.domain.syncs import MAX_KEY_BYTES
 from mediatheque.storage.digest import Digest
@@ -20,7 +19,7 @@ from mediatheque.storage.mirrors import Compared, Put, Refused, UnorderedError, 
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_buffers import PartBuffers
 from mediatheque.storage.s3_bucket import S3Bucket
-from mediatheque.storage.s3_copy import copy_object
+from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
 from mediatheque.storage.s3_deletion import delete_objects
 from mediatheque.storage.s3_errors import code_of, s3_errors
 from mediatheque.storage.s3_listing import list_objects, look_for_object
@@ -39,20 +38,30 @@ _SENDING_MEMORY = 64 << 20
 _UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 _MD5 = re.compile("[0-9a-f]{32}")
 _PROBE = b"Mediatheque looks what becomes of a backslash."
+# Always the same, so that what a crash leaves there goes with the next probe.
+_PROBE_FOLDER = "mediatheque-probe-5b3b61c0a1f0487e9d0a94a1f6a5f1c7"
 
 
 class S3Mirror:
     """A whole bucket of an S3 store; see ``Mirror``. Closes ``bucket`` with itself.
 
-    ``sort_folder`` is where a listing is sorted, by default where the system keeps temporary files.
+    A bucket that has the object ``forbidden`` is none that may be mirrored into. What is larger
+    than ``largest_copy`` bytes is copied by parts.
     """
 
     at_once = _AT_ONCE
 
-    def __init__(self, bucket: S3Bucket, *, sort_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        bucket: S3Bucket,
+        *,
+        forbidden: bytes | None = None,
+        largest_copy: int = LARGEST_COPY,
+    ) -> None:
         self.place = bucket.place
+        self._largest_copy = largest_copy
+        self._forbidden = forbidden
         self._bucket = bucket
-        self._sort_folder = sort_folder
         self._buffers = PartBuffers(_SENDING_MEMORY)
         self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="s3-mirror")
         self._never = threading.Event()
@@ -66,6 +75,10 @@ class S3Mirror:
                 if code_of(error) != "NoSuchBucket":
                     raise
                 return False
+        if self._forbidden is not None and self.head(self._forbidden) is not None:
+            raise InvalidError(
+                f"{self.place} holds the service's own objects. Name another one.", field="dest"
+            )
         return True
 
     def create(self) -> bool:
@@ -94,21 +107,23 @@ class S3Mirror:
         pages = self._pages()
         if in_order:
             return _in_order(pages, self.place)
-        return sort_entries(pages, folder=self._sort_folder)
+        return _each_once(sort_entries(pages))
 
     def keeps_backslashes(self) -> bool:
         """See ``Mirror.keeps_backslashes``."""
-        folder = f"mediatheque-probe-{uuid.uuid4().hex}"
-        probe = f"{folder}\\probe"
+        probe, changed = f"{_PROBE_FOLDER}\\probe", f"{_PROBE_FOLDER}/probe"
         with s3_errors(self.place):
             try:
                 self._bucket.client.put_object(
                     Bucket=self._bucket.name, Key=self._bucket.full_key(probe), Body=_PROBE
                 )
-                pages = list_objects(self._bucket, folder)
-                return any(entry.key == probe.encode() for page in pages for entry in page)
+                pages = list_objects(self._bucket, _PROBE_FOLDER)
+                found = {entry.key for page in pages for entry in page}
             finally:
-                delete_objects(self._bucket, [probe, probe.replace("\\", "/")])
+                delete_objects(self._bucket, [probe, changed])
+        if found.isdisjoint({probe.encode(), changed.encode()}):
+            raise UnavailableError(f"{self.place} does not list what was put there. Try again.")
+        return probe.encode() in found
 
     def head(self, key: bytes) -> BucketEntry | None:
         """See ``Mirror.head``."""
@@ -171,7 +186,11 @@ class S3Mirror:
         stored = await sender.send()
         found = await self._bucket.run(self._bucket.head, name)
         # The ETag of another object would pass for that of this content ever after.
-        if found is None or found.crc64nvme not in {None, stored.crc64nvme}:
+        if (
+            found is None
+            or found.size != stored.size
+            or found.crc64nvme not in {None, stored.crc64nvme}
+        ):
             raise ConflictError(f"{name!r} was replaced by somebody else as soon as it was sent.")
         return Put(stored.size, _entry(key, found).etag, stored.blake3)
 
@@ -179,7 +198,7 @@ class S3Mirror:
         """See ``Mirror.copy``."""
         name = self._storable(target)
         source = ObjectInfo(_text(entry.key), entry.size, _UNKNOWN_TIME, f'"{entry.etag}"')
-        etag = await copy_object(self._bucket, source, name)
+        etag = await copy_object(self._bucket, source, name, largest=self._largest_copy)
         if etag is not None:
             return BucketEntry(target, entry.size, etag.strip('"'))
         found = await self._bucket.run(self._bucket.head, name)
@@ -266,13 +285,22 @@ class S3PrefixMirror(S3Mirror):
 
 
 def _in_order(pages: Iterator[list[BucketEntry]], place: str) -> Iterator[list[BucketEntry]]:
-    last = b""
+    last: list[bytes] = []
     for page in pages:
-        keys = [last, *(entry.key for entry in page)]
-        if keys != sorted(keys):
+        keys = [*last, *(entry.key for entry in page)]
+        if any(map(operator.ge, keys, keys[1:])):
             raise UnorderedError(f"{place} does not list its objects in the order of their keys.")
-        last = keys[-1]
+        last = keys[-1:]
         yield page
+
+
+def _each_once(batches: Iterator[list[BucketEntry]]) -> Iterator[list[BucketEntry]]:
+    """Keep one entry for each key: what changes while it is listed may be listed twice."""
+    last: bytes | None = None
+    for batch in batches:
+        by_key = {entry.key: entry for entry in batch if entry.key != last}
+        last = batch[-1].key
+        yield list(by_key.values())
 
 
 def _entry(key: bytes, found: ObjectInfo) -> BucketEntry:

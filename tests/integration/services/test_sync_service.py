@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from mediatheque.storage.endpoints import Endpoints
 from mediatheque.storage.s3_keys import S3Keys
 from mediatheque.storage.sealing import Sealer
 from tests.support.database import execute, fetch
+from tests.support.syncs import SyncStage
 
 ALICE = Principal("alice", "member")
 BOB = Principal("bob", "member")
@@ -158,6 +160,19 @@ async def test_what_is_wrong_is_refused_before_anything_is_written(
 async def test_a_store_that_is_not_allowed_is_refused(service: SyncService) -> None:
     with pytest.raises(ForbiddenError, match="MEDIATHEQUE_SYNC_ENDPOINTS"):
         await service.start(LOCAL_OPERATOR, a_request(storage_url="https://s3.example.com"))
+
+
+async def test_a_store_that_is_allowed_no_more_when_the_sync_runs_is_not_spoken_to(
+    database: Database, tmp_path: Path
+) -> None:
+    stage = SyncStage(database, tmp_path, lambda: pytest.fail("opened"))
+    once = SyncService(database, Endpoints(["https://s3.example.com"], loopback=False), SEALER)
+    started = await once.start(LOCAL_OPERATOR, a_request(storage_url="https://s3.example.com"))
+
+    ended = await stage.run(started)
+
+    assert ended.job_status is JobStatus.ERRORED
+    assert "MEDIATHEQUE_SYNC_ENDPOINTS" in (ended.error or "")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from mediatheque.domain.errors import (
     UnavailableError,
 )
 from mediatheque.domain.sync_plan import BucketEntry
+from mediatheque.storage import folder_tree
 from mediatheque.storage.folder_mirror import FolderMirror
 from mediatheque.storage.mirrors import BlockedError, Put, UnstorableError
 from mediatheque.storage.pace import StoppedError
@@ -414,3 +416,56 @@ def test_nothing_is_put_into_a_bucket_that_is_gone(mirror: FolderMirror, bucket:
     assert mirror.head(b"a") is None
     assert mirror.delete([b"a"]) == []
     assert not mirror.exists()
+
+
+def test_a_bucket_that_is_filled_while_it_is_removed_stays(
+    mirror: FolderMirror, bucket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(_: int) -> bool:
+        (bucket / "new").write_bytes(b"1")
+        return True
+
+    monkeypatch.setattr(folder_tree, "_empty", fill)
+
+    with pytest.raises(ConflictError, match="still has files"):
+        mirror.remove()
+    assert keys(mirror) == [b"new"]
+
+
+async def test_a_copy_does_not_need_its_temporary_name(
+    mirror: FolderMirror, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(mirror, b"a", b"1")
+    link = mirror._tree.link
+
+    def link_and_sweep(path: bytes, target: Path) -> None:
+        link(path, target)
+        target.unlink()
+
+    monkeypatch.setattr(mirror._tree, "link", link_and_sweep)
+    copied = await mirror.copy(seen(mirror, b"a"), b"b/c")
+
+    assert copied == seen(mirror, b"b/c")
+    assert (store / "buckets/videos/b/c").read_bytes() == b"1"
+
+
+def test_folders_may_come_and_go_while_others_are_filled(store: Path) -> None:
+    mirrors = [FolderMirror(store, "videos", durable=False) for _ in range(2)]
+    mirrors[0].create()
+    source = store.parent / "source"
+    source.write_bytes(b"1")
+
+    def meddle(number: int) -> None:
+        mirror = mirrors[number % 2]
+        for turn in range(200):
+            key = (b"a/b", b"a/c/d", b"a/c/e")[(number + turn) % 3]
+            with open_source(source) as opened:
+                mirror.put(opened, key, "")
+            assert mirror.delete([key]) == []
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(meddle, range(4)))
+
+    assert names_in(store / "buckets" / "videos") == names_in(store / ".incoming") == []
+    for mirror in mirrors:
+        mirror.close()

@@ -1,6 +1,7 @@
 """What the conformance suite cannot see of mirrors in S3 stores: stores that make trouble."""
 
 import asyncio
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -10,13 +11,19 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from mediatheque.domain.errors import ConflictError, MediathequeError, UnavailableError
+from mediatheque.domain.errors import (
+    ConflictError,
+    InvalidError,
+    MediathequeError,
+    UnavailableError,
+)
 from mediatheque.domain.sync_plan import BucketEntry
-from mediatheque.storage import s3_bucket
-from mediatheque.storage.mirrors import BlockedError, Refused
+from mediatheque.storage import s3_answers, s3_bucket
+from mediatheque.storage.mirror_opening import Mirrors
+from mediatheque.storage.mirrors import BlockedError, Refused, UnorderedError
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_keys import S3Keys
-from mediatheque.storage.s3_mirror import S3Mirror
+from mediatheque.storage.s3_mirror import S3Mirror, _each_once, _in_order
 from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
 from tests.support.scripted import scripted
 from tests.support.seaweedfs import SeaweedFS
@@ -186,9 +193,58 @@ async def test_a_store_that_does_not_finish_its_answer_is_given_up(
     async with server() as endpoint:
         mirror = open_mirror(seaweedfs, endpoint)
         assert "does not answer" in await detail_of(mirror.exists)
+        await asyncio.to_thread(mirror.close)
+        assert time.monotonic() - began < 5
 
-    assert time.monotonic() - began < 5
-    await asyncio.to_thread(mirror.close)
+
+@pytest.mark.parametrize(("limit", "value"), [("_SECONDS", 0.2), ("_LONGEST", 10)])
+async def test_an_answer_without_an_end_ends_the_listing(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch, limit: str, value: float
+) -> None:
+    monkeypatch.setattr(s3_answers, limit, value)
+    monkeypatch.setattr(s3_bucket, "_PAUSES", ())
+    began = time.monotonic()
+    async with trickling() as endpoint:
+        mirror = open_mirror(seaweedfs, endpoint)
+        await detail_of(lambda: listed(mirror))
+        await asyncio.to_thread(mirror.close)
+        assert time.monotonic() - began < 5
+
+
+async def test_the_name_of_an_error_cannot_steer_a_terminal(mirror: S3Mirror, proxy: Proxy) -> None:
+    steering = refused("400 Bad Request", "Evil\x1b[31m\n\x07")
+    proxy.faults.append(Fault(LIST, Harm.ANSWER, answer=steering))
+
+    assert "(400 Evil??31m??)" in await detail_of(mirror.exists)
+
+
+async def test_a_listing_that_goes_round_in_circles_is_ended(
+    mirror: S3Mirror, proxy: Proxy
+) -> None:
+    page = (
+        "<ListBucketResult><IsTruncated>true</IsTruncated>"
+        "<NextContinuationToken>same</NextContinuationToken></ListBucketResult>"
+    )
+    proxy.faults.append(Fault(LIST, Harm.ANSWER, times=9, answer=answer("200 OK", page)))
+
+    assert "again and again" in await detail_of(lambda: listed(mirror))
+    assert proxy.count(LIST) == 2
+
+
+async def test_proxies_of_the_environment_are_told_nothing(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch, file: Path
+) -> None:
+    async with scripted() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        mirror = open_mirror(seaweedfs, seaweedfs.endpoint)
+        for _ in range(2):  # the second one goes another way
+            await asyncio.to_thread(put, mirror, file)
+        assert await asyncio.to_thread(mirror.head, b"a/object") is not None
+        assert mirror._bucket._verifies
+        await asyncio.to_thread(mirror.close)
+
+    assert proxy.asked == []
 
 
 async def test_no_redirect_leads_to_another_host(
@@ -327,6 +383,126 @@ async def test_the_etag_of_another_object_is_not_taken_for_that_of_the_file(
 
     with open_source(file) as source, pytest.raises(ConflictError):
         await mirror.send(source, b"a/object", "video/mp4", Recorder())
+
+
+@pytest.mark.parametrize("prefix", ["", "/own/prefix"])
+async def test_the_services_own_bucket_is_refused_at_whatever_address(
+    seaweedfs: SeaweedFS, proxy: Proxy, prefix: str
+) -> None:
+    client, bucket = seaweedfs.client(), f"own-{uuid.uuid4().hex[:12]}"
+    mirrors = Mirrors(
+        f"s3://{bucket}{prefix}", s3_endpoint=seaweedfs.endpoint, durable=True, reserved_bytes=0
+    )
+    keys = S3Keys(seaweedfs.access_key, seaweedfs.secret_key)
+    opened = [
+        mirrors.open(location, bucket, region="us-east-1", keys=keys)
+        for location in (seaweedfs.endpoint, proxy.endpoint)
+    ]
+    marker = f"{prefix}/catalog-id".removeprefix("/")
+
+    client.create_bucket(Bucket=bucket)
+    assert [await asyncio.to_thread(mirror.exists) for mirror in opened] == [True, True]
+    client.put_object(Bucket=bucket, Key=marker, Body=b"id")
+    for mirror in opened:
+        with pytest.raises(InvalidError, match="holds the service's own objects"):
+            await asyncio.to_thread(mirror.exists)
+
+    for mirror in opened:
+        await asyncio.to_thread(mirror.close)
+    client.delete_object(Bucket=bucket, Key=marker)
+    client.delete_bucket(Bucket=bucket)
+
+
+async def test_a_listing_that_is_cut_is_asked_for_again(
+    mirror: S3Mirror, proxy: Proxy, file: Path
+) -> None:
+    await asyncio.to_thread(put, mirror, file)
+    whole = answer("200 OK", "<ListBucketResult></ListBucketResult>")
+    proxy.faults.append(Fault(LIST, Harm.ANSWER, answer=whole[:-9]))
+
+    assert [entry.key for entry in await asyncio.to_thread(listed, mirror)] == [b"a/object"]
+
+
+async def test_a_key_that_is_listed_twice_is_one_object(mirror: S3Mirror, proxy: Proxy) -> None:
+    prefix = mirror._bucket.prefix
+    contents = [
+        f'<Contents><Size>1</Size><ETag>"{etag}"</ETag><Key>{prefix}{key}</Key></Contents>'
+        for key, etag in (("b", "1"), ("a", "2"), ("b", "3"))
+    ]
+    page = f"<ListBucketResult>{''.join(contents)}</ListBucketResult>"
+    twice = f"<ListBucketResult>{''.join(contents[:1] * 2)}</ListBucketResult>"
+    proxy.faults += [
+        Fault(LIST, Harm.ANSWER, answer=answer("200 OK", page)),
+        Fault(LIST, Harm.ANSWER, answer=answer("200 OK", twice)),
+    ]
+
+    assert [entry.key for entry in await asyncio.to_thread(listed, mirror)] == [b"a", b"b"]
+    with pytest.raises(UnorderedError):
+        await asyncio.to_thread(list, mirror.entries(in_order=True))
+
+
+def entry(number: int) -> BucketEntry:
+    return BucketEntry(b"%05d" % number, 1, "etag")
+
+
+def test_a_listing_that_loses_its_order_on_a_later_page_is_noticed() -> None:
+    pages = [[entry(1), entry(2)], [entry(3)], [entry(3), entry(4)]]
+
+    in_order = _in_order(iter(pages), "The bucket")
+
+    assert [next(in_order), next(in_order)] == pages[:2]
+    with pytest.raises(UnorderedError):
+        next(in_order)
+    assert list(_each_once(iter(pages))) == [*pages[:2], [entry(4)]]
+
+
+async def test_what_is_too_large_for_one_copy_is_copied_by_parts(
+    seaweedfs: SeaweedFS, tmp_path: Path
+) -> None:
+    content, key = random.Random(7).randbytes((11 << 20) + 5), "50% +#?&/\u00e9\x01".encode()
+    (tmp_path / "large").write_bytes(content)
+    bucket = open_mirror(seaweedfs, seaweedfs.endpoint)._bucket
+    mirror = S3Mirror(bucket, largest_copy=5 << 20)
+    with open_source(tmp_path / "large") as source:
+        await mirror.send(source, key, "video/mp4", Recorder())
+    seen = mirror.head(key)
+    assert seen is not None
+
+    copied = await mirror.copy(seen, b"copy of " + key)
+
+    assert copied == mirror.head(copied.key)
+    stored = seaweedfs.client().get_object(
+        Bucket=bucket.name, Key=bucket.full_key(copied.key.decode())
+    )
+    assert stored["Body"].read() == content
+    assert stored["ContentType"] == "video/mp4"
+    with pytest.raises(ConflictError):
+        await mirror.copy(seen._replace(etag="other"), b"copy")
+    assert not mirror.head(b"copy")
+    uploads = seaweedfs.client().list_multipart_uploads(Bucket=bucket.name, Prefix=bucket.prefix)
+    assert not uploads.get("Uploads")
+    mirror.close()
+
+
+async def test_what_a_probe_left_behind_goes_with_the_next_one(
+    mirror: S3Mirror, proxy: Proxy
+) -> None:
+    denied = refused("403 Forbidden", "AccessDenied")
+    proxy.faults.append(Fault("^POST .*delete", Harm.ANSWER, answer=denied))
+
+    assert "may not" in await detail_of(mirror.keeps_backslashes)
+    assert len(await asyncio.to_thread(listed, mirror)) == 1
+    await asyncio.to_thread(mirror.keeps_backslashes)
+    assert await asyncio.to_thread(listed, mirror) == []
+
+
+async def test_a_store_that_does_not_list_the_probe_tells_nothing(
+    mirror: S3Mirror, proxy: Proxy
+) -> None:
+    nothing = answer("200 OK", "<ListBucketResult></ListBucketResult>")
+    proxy.faults.append(Fault(LIST, Harm.ANSWER, answer=nothing))
+
+    assert "does not list" in await detail_of(mirror.keeps_backslashes)
 
 
 async def test_a_probe_that_could_not_be_looked_for_is_removed_as_well(

@@ -49,37 +49,3 @@ def test_without_an_address_a_bucket_is_part_of_the_configured_store() -> None:
 def test_other_stores_hold_no_buckets(store_url: str) -> None:
     with pytest.raises(InvalidError, match="storage_url"):
         opened(store_url, "")
-
-
-@pytest.mark.parametrize(
-    ("s3_endpoint", "location"),
-    [
-        (MINIO, MINIO),
-        ("HTTP://LocalHost:9000/", MINIO),
-        (None, "https://s3.eu-west-3.amazonaws.com"),
-        (None, "https://s3.amazonaws.com"),
-    ],
-)
-def test_the_services_own_bucket_is_refused(s3_endpoint: str | None, location: str) -> None:
-    with pytest.raises(InvalidError, match="holds the service's own objects") as caught:
-        opened("s3://media/prefix", location, "media", s3_endpoint=s3_endpoint)
-
-    assert caught.value.field == "dest"
-    assert isinstance(opened("s3://media", location, s3_endpoint=s3_endpoint), S3Mirror)
-
-
-@pytest.mark.parametrize(
-    ("s3_endpoint", "location"),
-    [
-        (MINIO, "http://127.0.0.1:9001"),
-        (f"{MINIO}/path", "http://127.0.0.1:9001"),
-        (None, MINIO),
-        (None, "https://amazonaws.com.example"),
-    ],
-)
-def test_a_bucket_of_the_same_name_elsewhere_is_another(
-    s3_endpoint: str | None, location: str
-) -> None:
-    mirror = opened("s3://media", location, "media", s3_endpoint=s3_endpoint)
-
-    assert mirror.place == f"The bucket 'media' at {location}"

@@ -37,19 +37,32 @@ class OriginGuard:
             self._check_origin(host, origin)
 
     def check_acting_get(
-        self, host: str, origin: str | None, site: str | None, purpose: str | None
+        self,
+        host: str,
+        origin: str | None,
+        site: str | None,
+        *,
+        purpose: str | None = None,
+        agent: str = "",
     ) -> None:
         """Raise ForbiddenError for a GET that would change something, and that nobody meant.
 
-        ``site`` and ``purpose`` are its headers Sec-Fetch-Site and Sec-Purpose. A browser sends
-        them, and says ``none`` for an address that was typed; other programs send neither. Without
-        an Origin, a link or an image of another page is told by its ``site`` only.
+        ``site``, ``purpose`` and ``agent`` are its headers Sec-Fetch-Site, Sec-Purpose and
+        User-Agent. A browser sends the first two, and says ``none`` for an address that was typed;
+        other programs send neither. Without an Origin, a link or an image of another page is told
+        by its ``site`` only, which browsers do not send over plain HTTP to another machine.
         """
         if "prefetch" in (purpose or ""):
             raise ForbiddenError("This changes something: it is not done before it is asked for.")
         if origin is not None:
             self._check_origin(host, origin)
-        elif site not in _OWN_SITES and "*" not in self._origins:
+        elif "*" in self._origins:
+            return
+        elif site is None and agent.startswith("Mozilla/") and _hostname(host) not in _LOOPBACK:
+            raise ForbiddenError(
+                "Over plain HTTP a browser does not tell which page means this. Use HTTPS, or POST."
+            )
+        elif site not in _OWN_SITES:
             raise ForbiddenError(
                 "Other pages may not change anything here. Type the address, or use POST; the "
                 "operator can allow their origins with MEDIATHEQUE_CORS_ORIGINS."

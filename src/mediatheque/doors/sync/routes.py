@@ -111,18 +111,34 @@ async def start(
 
 
 @get("/runnings", summary="List running syncs")
-async def runnings(request: AnyRequest, services: GivenServices) -> list[Sync]:
+async def runnings_by_get(request: AnyRequest, services: GivenServices) -> list[Sync]:
     """Return the syncs that have not ended, oldest first."""
     await read_values(request, ())
-    found = await services.syncs.runnings(resolve_principal())
-    return [Sync(**sync_values(sync)) for sync in found]
+    return await _runnings(services)
+
+
+@post("/runnings", status_code=200, summary="List running syncs")
+async def runnings(request: AnyRequest, services: GivenServices, bodies: GivenBodies) -> list[Sync]:
+    """Return the syncs that have not ended, oldest first."""
+    await read_values(request, (), bodies)
+    return await _runnings(services)
 
 
 @get("/get", operation_class=with_parameters(_ID), summary="Show a sync")
-async def show(request: AnyRequest, services: GivenServices) -> Sync:
+async def show_by_get(request: AnyRequest, services: GivenServices) -> Sync:
     """Return one sync."""
-    number = parse_number(await read_values(request, _ID))
-    return Sync(**sync_values(await services.syncs.find(resolve_principal(), number)))
+    return await _show(services, await read_values(request, _ID))
+
+
+@post(
+    "/get",
+    status_code=200,
+    operation_class=with_body("application/json", _object(_ID), required=False, parameters=_ID),
+    summary="Show a sync",
+)
+async def show(request: AnyRequest, services: GivenServices, bodies: GivenBodies) -> Sync:
+    """Return one sync."""
+    return await _show(services, await read_values(request, _ID, bodies))
 
 
 @get("/cancel", opt=_ACTS, operation_class=with_parameters(_ID), summary="Cancel a sync")
@@ -224,6 +240,16 @@ async def _wait(
     return found
 
 
+async def _runnings(services: Services) -> list[Sync]:
+    found = await services.syncs.runnings(resolve_principal())
+    return [Sync(**sync_values(sync)) for sync in found]
+
+
+async def _show(services: Services, values: Values) -> Sync:
+    found = await services.syncs.find(resolve_principal(), parse_number(values))
+    return Sync(**sync_values(found))
+
+
 async def _cancel(services: Services, values: Values) -> Sync:
     found = await services.syncs.cancel(resolve_principal(), parse_number(values))
     return Sync(**sync_values(found))
@@ -255,7 +281,9 @@ router = Router(
     route_handlers=[
         start_by_get,
         start,
+        runnings_by_get,
         runnings,
+        show_by_get,
         show,
         cancel_by_get,
         cancel,

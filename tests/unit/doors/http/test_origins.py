@@ -83,7 +83,19 @@ def test_an_answer_repeats_little_of_what_was_sent() -> None:
 def test_a_get_that_changes_something_is_for_who_means_it(
     guard: OriginGuard, origin: str | None, site: str | None
 ) -> None:
-    guard.check_acting_get("127.0.0.1:5000", origin, site, None)
+    guard.check_acting_get("127.0.0.1:5000", origin, site)
+
+
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+def test_over_plain_http_to_another_machine_a_browser_cannot_be_trusted_to_mean_a_get() -> None:
+    with pytest.raises(ForbiddenError, match="HTTPS, or POST"):
+        PROXIED.check_acting_get("media.example.org", None, None, agent=BROWSER)
+
+    PROXIED.check_acting_get("media.example.org", None, "none", agent=BROWSER)
+    PROXIED.check_acting_get("media.example.org", None, None, agent="curl/8.5.0")
+    PROXIED.check_acting_get("127.0.0.1:5000", None, None, agent=BROWSER)
 
 
 @pytest.mark.parametrize(
@@ -107,4 +119,4 @@ def test_a_get_that_changes_something_is_not_for_links_images_and_guesses(
     guard: OriginGuard, origin: str | None, site: str | None, purpose: str | None
 ) -> None:
     with pytest.raises(ForbiddenError):
-        guard.check_acting_get("127.0.0.1:5000", origin, site, purpose)
+        guard.check_acting_get("127.0.0.1:5000", origin, site, purpose=purpose)
