@@ -163,9 +163,7 @@ def test_settings_in_effect_follow_from_others() -> None:
         ("media.example", False),
     ],
 )
-def test_only_this_machine_reaches_a_loopback_address(
-    host: str, *, alone: bool
-) -> None:
+def test_only_this_machine_reaches_a_loopback_address(host: str, *, alone: bool) -> None:
     assert read_settings({"MEDIATHEQUE_HOST": host}).on_loopback is alone
 
 
