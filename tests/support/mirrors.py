@@ -1,6 +1,7 @@
 """A bucket in memory, with the ways in which real ones differ."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from blake3 import blake3
@@ -86,9 +87,16 @@ class MemoryMirror:
         equal = self.plain_etags and self.contents[entry.key] == content
         return Compared(equal, blake3(content).hexdigest())
 
-    def put(self, source: Source, key: bytes, content_type: str) -> Put:
+    def put(
+        self,
+        source: Source,
+        key: bytes,
+        content_type: str,
+        *,
+        give_up: threading.Event | None = None,
+    ) -> Put:
         """See ``Mirror``."""
-        del content_type
+        del content_type, give_up
         self._ask("put", key)
         return self._put(source, key)
 

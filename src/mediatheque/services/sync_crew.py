@@ -178,9 +178,11 @@ class Crew:
             if self._halted.is_set():
                 break
             try:
-                outcome = self._sender.put(operation)
+                outcome = self._sender.put(operation, self._halted)
             except BlockedError:
                 outcome = None
+            except StoppedError:
+                break  # the store is in trouble, and nobody wants to wait for it any more
             except Exception as error:  # noqa: BLE001 - the outcomes before it must not be lost
                 self._trouble = self._trouble or error
                 self._halted.set()

@@ -69,11 +69,12 @@ class SyncSender:
         self._note_upload = note_upload
         self._abort = abort
 
-    def put(self, operation: Operation) -> Outcome | None:
+    def put(self, operation: Operation, give_up: threading.Event) -> Outcome | None:
         """Put a small file and return what became of it; blocks.
 
-        None when it has grown beyond what is put at once. Raises BlockedError, and
-        UnavailableError or StorageFullError when the store is at fault.
+        None when it has grown beyond what is put at once. Raises BlockedError, UnavailableError
+        or StorageFullError when the store is at fault, and StoppedError when it is in trouble
+        after ``give_up`` was set.
         """
         for last in (False,) * (_TRIES - 1) + (True,):
             opened_ns = time.time_ns()
@@ -81,7 +82,9 @@ class SyncSender:
                 with self._roots.open(self._place(operation)) as source:
                     if source.size > SMALL_BYTES:
                         return None
-                    put = self._mirror.put(source, operation.key, _type_of(operation.key))
+                    put = self._mirror.put(
+                        source, operation.key, _type_of(operation.key), give_up=give_up
+                    )
                     return _done(operation, source, put, opened_ns)
             except _FILE_ERRORS as error:
                 if last or not isinstance(error, SourceChangedError):

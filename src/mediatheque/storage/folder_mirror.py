@@ -126,9 +126,16 @@ class FolderMirror:
             equal = equal and stored is not None and not stored.changed()
         return Compared(equal, digest.hexdigest())
 
-    def put(self, source: Source, key: bytes, content_type: str) -> Put:
-        """See ``Mirror.put``. A folder keeps no content type."""
-        del content_type
+    def put(
+        self,
+        source: Source,
+        key: bytes,
+        content_type: str,
+        *,
+        give_up: threading.Event | None = None,
+    ) -> Put:
+        """See ``Mirror.put``. A folder keeps no content type, and nothing is tried again."""
+        del content_type, give_up
         return self._put(source, key, _Unhurried())
 
     async def send(self, source: Source, key: bytes, content_type: str, sending: Sending) -> Put:

@@ -5,6 +5,7 @@ Keys are bytes: the file's path below the source, as it is. Unlike a ``Store`` o
 belongs to other people as well, and its objects keep the names of the files.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -95,8 +96,18 @@ class Mirror(Protocol):
         SourceReadError.
         """
 
-    def put(self, source: Source, key: bytes, content_type: str) -> Put:
+    def put(
+        self,
+        source: Source,
+        key: bytes,
+        content_type: str,
+        *,
+        give_up: threading.Event | None = None,
+    ) -> Put:
         """Make a file of at most ``SMALL_BYTES`` one durable, verified object, replacing any other.
+
+        Passing troubles are waited out, half a minute and more, but none after ``give_up`` was
+        set: then StoppedError.
 
         Raises SourceChangedError when the file changed while it was read (nothing is put then),
         SourceReadError, StorageFullError, UnstorableError and BlockedError.

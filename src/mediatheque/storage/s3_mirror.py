@@ -158,7 +158,14 @@ class S3Mirror:
         )
         return Compared(equal, digest.blake3)
 
-    def put(self, source: Source, key: bytes, content_type: str) -> Put:
+    def put(
+        self,
+        source: Source,
+        key: bytes,
+        content_type: str,
+        *,
+        give_up: threading.Event | None = None,
+    ) -> Put:
         """See ``Mirror.put``."""
         name, digest = self._storable(key), Digest()
         content = memoryview(bytearray(source.size))
@@ -167,7 +174,11 @@ class S3Mirror:
         check_unchanged(source)
         with s3_errors(self.place):
             etag = self._bucket.put(
-                name, content_type, content, crc64nvme=digest.crc64nvme, give_up=self._never
+                name,
+                content_type,
+                content,
+                crc64nvme=digest.crc64nvme,
+                give_up=give_up or self._never,
             )
         return Put(digest.size, etag.strip('"'), digest.blake3)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from mediatheque.domain.sync_plan import BucketEntry
 from mediatheque.storage import s3_answers, s3_bucket
 from mediatheque.storage.mirror_opening import Mirrors
 from mediatheque.storage.mirrors import BlockedError, Refused, UnorderedError
+from mediatheque.storage.pace import StoppedError
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_keys import S3Keys
 from mediatheque.storage.s3_mirror import S3Mirror, _each_once, _in_order
@@ -514,3 +516,19 @@ async def test_a_probe_that_could_not_be_looked_for_is_removed_as_well(
     with pytest.raises(MediathequeError):
         await asyncio.to_thread(mirror.keeps_backslashes)
     assert await asyncio.to_thread(listed, mirror) == []
+
+
+async def test_a_put_in_trouble_is_not_tried_again_once_it_is_given_up(
+    mirror: S3Mirror, proxy: Proxy, file: Path
+) -> None:
+    proxy.faults.append(Fault("^PUT", Harm.ANSWER, times=10, answer=BUSY))
+    given_up = threading.Event()
+    given_up.set()
+
+    def put_and_give_up() -> None:
+        with open_source(file) as source:
+            mirror.put(source, b"a/object", "video/mp4", give_up=given_up)
+
+    with pytest.raises(StoppedError):
+        await asyncio.to_thread(put_and_give_up)
+    assert proxy.count("^PUT") == 1
