@@ -519,16 +519,20 @@ async def test_a_probe_that_could_not_be_looked_for_is_removed_as_well(
 
 
 async def test_a_put_in_trouble_is_not_tried_again_once_it_is_given_up(
-    mirror: S3Mirror, proxy: Proxy, file: Path
+    mirror: S3Mirror, proxy: Proxy, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(s3_bucket, "_PAUSES", (60.0,))
     proxy.faults.append(Fault("^PUT", Harm.ANSWER, times=10, answer=BUSY))
     given_up = threading.Event()
-    given_up.set()
 
-    def put_and_give_up() -> None:
+    def put_unless_given_up() -> None:
         with open_source(file) as source:
             mirror.put(source, b"a/object", "video/mp4", give_up=given_up)
 
+    putting = asyncio.create_task(asyncio.to_thread(put_unless_given_up))
+    while not proxy.count("^PUT"):
+        await asyncio.sleep(0.01)
+    given_up.set()
     with pytest.raises(StoppedError):
-        await asyncio.to_thread(put_and_give_up)
+        await asyncio.wait_for(putting, 10)
     assert proxy.count("^PUT") == 1
