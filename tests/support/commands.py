@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import pty
 import re
-import termios
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,6 +102,15 @@ async def run_on_terminal(server: str, *arguments: str, folder: Path) -> str:
     return text
 
 
+# getpass asks on the controlling terminal: it must be this one. Done by the new process itself,
+# because Python between fork and exec hangs now and then where other threads run.
+_ON_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 async def answer_on_terminal(
     server: str, *arguments: str, folder: Path, answers: Sequence[tuple[str, str]] = ()
 ) -> tuple[int, str]:
@@ -113,6 +121,9 @@ async def answer_on_terminal(
     ours, theirs = pty.openpty()
     with open(ours, "r+b", buffering=0) as terminal:  # noqa: PTH123 - a descriptor
         process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            _ON_TERMINAL,
             COMMAND,
             *arguments,
             cwd=folder,
@@ -120,17 +131,11 @@ async def answer_on_terminal(
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            # getpass asks on the controlling terminal: it must be this one.
-            preexec_fn=_control_terminal,
+            start_new_session=True,
         )
         os.close(theirs)
         text = (await asyncio.to_thread(_speak, terminal, list(answers))).decode()
     return await process.wait(), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
-
-
-def _control_terminal() -> None:
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _speak(terminal: IO[bytes], answers: list[tuple[str, str]]) -> bytes:
