@@ -1,5 +1,7 @@
 """Fixtures that every test may ask for."""
 
+import signal
+
 from tests.support.job_rows import job_classes
 from tests.support.listing import project
 from tests.support.seaweedfs import seaweedfs
@@ -14,3 +16,7 @@ __all__ = [
     "service",
     "source_root",
 ]
+
+# A shell starts what it puts into the background deaf to Ctrl-C, and every process that a test
+# starts and interrupts would be so, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
