@@ -1,6 +1,9 @@
 """A PostgreSQL of the operator's own goes away and comes back."""
 
+import threading
 from pathlib import Path
+
+import psutil
 
 from mediatheque.catalog.embedded import EmbeddedPostgres
 from tests.faults.clients import announce, confirm, content_of, listed_files, put, upload
@@ -53,3 +56,27 @@ def test_everything_but_health_is_503_while_the_database_is_away(tmp_path: Path)
     finally:
         own.stop()
         back.stop()
+
+
+def test_a_start_waits_for_what_a_killed_server_has_left(tmp_path: Path) -> None:
+    killed, started = EmbeddedPostgres(tmp_path), EmbeddedPostgres(tmp_path)
+    killed.start()
+    assert killed._server is not None
+    assert killed._lock is not None
+    server = psutil.Process(killed._server.pid)
+    server = next(p for p in [server, *server.children()] if p.name() == "postgres")
+    session = server.children()[0]
+    session.suspend()  # it does not notice at once that its server is gone
+    killed._stopping.set()
+    server.kill()
+    killed._server.wait(10)
+    killed._lock.close()
+    noticing = threading.Timer(1.5, session.resume)
+    noticing.start()
+    try:
+        started.start()
+        assert query(started.url, "SELECT 1") == [(1,)]
+    finally:
+        noticing.join()
+        started.stop()
+    assert "pre-existing shared memory block" in (tmp_path / "postgres" / "log").read_text()

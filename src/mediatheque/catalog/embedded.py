@@ -28,6 +28,8 @@ _OWNER = "mediatheque"
 _UNPRIVILEGED = "nobody"
 _LONGEST_SOCKET_FOLDER = 80
 _START_SECONDS = 600
+_REMAINS = "pre-existing shared memory block"
+_REMAINS_SECONDS = 15.0
 _STOP_SECONDS = 60
 _SETTINGS = {
     "listen_addresses": "",
@@ -145,7 +147,8 @@ class EmbeddedPostgres:
             )
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+        started = time.monotonic()
+        deadline = started + _START_SECONDS
         while time.monotonic() < deadline:
             answer = subprocess.run(  # noqa: S603 - the wheel's own binary
                 [self._bin / "pg_isready", "-q", "-h", self._socket, "-U", _OWNER], check=False
@@ -153,7 +156,12 @@ class EmbeddedPostgres:
             if answer.returncode == 0:
                 return
             if self._server is not None and self._server.poll() is not None:
-                break
+                # Sessions of a server that was killed may outlive it for a moment.
+                waited = time.monotonic() - started > _REMAINS_SECONDS
+                if waited or _REMAINS not in self._last_words():
+                    break
+                time.sleep(0.2)
+                self._launch()
             time.sleep(0.05)
         raise UnavailableError(f"The embedded database did not start. {self._last_words()}")
 
