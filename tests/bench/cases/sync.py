@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.bench import peers, server, store
-from tests.bench.client import Connection, connection
+from tests.bench.client import connection
 from tests.bench.outcome import BenchError, Bound, Figure, Outcome, Race, median_wall
 from tests.bench.plan import Plan
 from tests.bench.probe import Probe, Usage
@@ -38,9 +38,8 @@ def run(plan: Plan) -> list[Outcome]:
             directory / "service",
             {"MEDIATHEQUE_UPLOADS_ROOT": str(uploads), **bucket.server.environment},
         ) as service,
-        connection(service.address) as client,
     ):
-        mirrors = _Mirrors(plan, bucket, service, client)
+        mirrors = _Mirrors(plan, bucket, service)
         first = mirrors.first(small)
         again = mirrors.unchanged(small)
         again_large = mirrors.unchanged(large)
@@ -64,13 +63,10 @@ def run(plan: Plan) -> list[Outcome]:
 class _Mirrors:
     """The same folder into a bucket, by ourselves and by each peer."""
 
-    def __init__(
-        self, plan: Plan, bucket: store.Bucket, service: server.Service, client: Connection
-    ) -> None:
+    def __init__(self, plan: Plan, bucket: store.Bucket, service: server.Service) -> None:
         self._plan = plan
         self._bucket = bucket
         self._service = service
-        self._client = client
         self._turns = itertools.count()
 
     def first(self, folder: Path) -> Runs:
@@ -121,8 +117,9 @@ class _Mirrors:
             "dest": bucket,
             "storage_url": self._bucket.server.endpoint,
         }
-        with worker.watching():
-            ended = self._client.post_json("/sync", wanted, {"Prefer": "wait=300"})
+        # One for each: the turns of the others take longer than the service keeps an idle one.
+        with connection(self._service.address) as client, worker.watching():
+            ended = client.post_json("/sync", wanted, {"Prefer": "wait=300"})
         if ended["status"] != "success":
             raise BenchError(f"the sync ended as {ended['status']}: {ended['error']}")
         return worker.usage
