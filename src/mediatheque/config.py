@@ -35,6 +35,10 @@ def _default_workers() -> int:
     return max(1, min(4, os.cpu_count() or 1))
 
 
+def _default_processing() -> int:
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
 Bytes = Annotated[int, Meta(ge=0, extra={"unit": "bytes"})]
 Seconds = Annotated[int, Meta(ge=1, extra={"unit": "seconds"})]
 HttpAddress = Annotated[
@@ -238,6 +242,56 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "more than `sync_delete_count` is refused, unless it is forced.",
         ),
     ] = 50
+    recordings_quiet_after: Annotated[
+        Seconds,
+        Meta(
+            description="Seconds without a new chunk after which a recording that nobody completed "
+            "is completed by itself."
+        ),
+    ] = 3_600
+    recordings_keep_original: Annotated[
+        bool,
+        Meta(
+            description="Keep the bytes of a recording as they were received beside the file that "
+            "was made of them. Without it they are kept only when something was wrong with them."
+        ),
+    ] = True
+    probe_medias: Annotated[
+        bool,
+        Meta(description="Find out about every uploaded and transferred media what `meta` shows."),
+    ] = True
+    meta_location: Annotated[
+        bool,
+        Meta(description="Let `meta` show the place where a photo was taken."),
+    ] = False
+    processing_at_once: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=64,
+            description="Medias that one job worker processes at once. Default: one per core "
+            "but one.",
+        ),
+    ] = msgspec.field(default_factory=_default_processing)
+    processing_memory: Annotated[
+        int,
+        Meta(
+            ge=512 << 20,
+            description="Address space of one child process that processes a media.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 1 << 30
+    processing_max_size: Annotated[
+        Bytes,
+        Meta(description="Largest media that is looked into; of larger ones `meta` stays empty."),
+    ] = 100 << 30
+    processing_max_pixels: Annotated[
+        int,
+        Meta(
+            ge=1_000_000,
+            description="Pixels of the largest picture, or frame of a film, that is decoded.",
+        ),
+    ] = 50_000_000
     janitor_schedule: Annotated[
         str,
         Meta(

@@ -284,6 +284,68 @@ sync_schedules = Table(
     Index("sync_schedules_next_at", "next_at"),
 )
 
+# Items whose bytes arrive in pieces. Who holds one, until when, may add to it; a hold that is not
+# renewed ends by itself.
+intakes = Table(
+    "intakes",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("size", BigInteger, nullable=False, server_default=text("0")),
+    Column("crc64nvme", Text, nullable=False),
+    Column("closed", Boolean, nullable=False, server_default=text("false")),
+    Column("holder", Uuid),
+    Column("held_until", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("touched_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+)
+
+# The objects that hold its acknowledged bytes, by the offset of their first one.
+intake_segments = Table(
+    "intake_segments",
+    metadata,
+    Column("intake_id", Uuid, ForeignKey("intakes.id", ondelete="CASCADE"), primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("object_key", Text, nullable=False),
+)
+
+# ``media_id`` is the intake's id, and the original's once there is one.
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("media_id", Uuid, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("chunks", BigInteger, nullable=False, server_default=text("0")),
+    Column("size", BigInteger, nullable=False, server_default=text("0")),
+    Column("warning", Text),
+    Column("error", Text),
+    Column("job_id", Uuid, ForeignKey("jobs.id", ondelete="SET NULL")),
+    Column("created_by", Text, nullable=False),
+    Column("created_role", Text, nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    *_times(),
+    Index("recordings_created_at", "created_at", "id"),
+    Index("recordings_job_id", "job_id"),
+)
+# Those that may have to be completed by themselves.
+Index(
+    "recordings_unfinished",
+    recordings.c.updated_at,
+    postgresql_where=text("state IN ('recording', 'processing')"),
+)
+
+recording_chunks = Table(
+    "recording_chunks",
+    metadata,
+    Column("recording_id", Uuid, ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("blake3", Text, nullable=False),
+    Index("recording_chunks_start", "recording_id", "start"),
+)
+
 # Who runs jobs, and when each last gave a sign of life.
 workers = Table(
     "workers",

@@ -1,0 +1,37 @@
+"""Intakes: items whose bytes arrive in pieces at known offsets, before they are a media."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+NO_BYTES_CRC64NVME = "AAAAAAAAAAA="
+"""CRC64NVME of nothing, base64 as S3 writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of an intake's bytes that one object of the store holds; ``size`` in bytes.
+
+    The object may be longer: what is beyond ``size`` was never acknowledged.
+    """
+
+    object_key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """One item being received. Its id becomes the media's.
+
+    ``segments`` hold its acknowledged bytes in order, ``size`` is their sum, ``crc64nvme`` that of
+    all of them, base64 as S3 writes it. ``closed``: no more bytes are taken. ``touched_at`` is
+    when the last piece was acknowledged.
+    """
+
+    id: UUID
+    size: int = 0
+    crc64nvme: str = NO_BYTES_CRC64NVME
+    segments: tuple[Segment, ...] = ()
+    closed: bool = False
+    created_at: datetime
+    touched_at: datetime
