@@ -7,11 +7,13 @@ SOURCES := src tests demo scripts
 SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --no-progress
 FILES ?=
 BENCH ?=
+BROWSERS := chromium chromium-browser google-chrome
+FIND_BROWSER := for name in $(BROWSERS); do command -v $$name; done | grep -q .
 
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test run check bench docs format clean
+.PHONY: help setup demo browser test run check bench docs format clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,8 +31,15 @@ $(READY): pyproject.toml uv.lock Makefile
 demo: setup ## Start the service, put real files through every door, check every byte (FILES="a.mp4 b.jpg")
 	@$(BIN)/python -m demo $(FILES)
 
+# The tests drive a real browser. Where it cannot be installed here, those that need it fail.
+browser:
+	@$(FIND_BROWSER) || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& echo "Installing Chromium, which the tests drive." && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+		|| echo "The tests need Chromium: install it, as one of $(BROWSERS) on the PATH." >&2
+
 # Two at once: most of the time they wait for processes that were killed to be missed.
-test: setup ## Run the whole test suite, real components included
+test: setup browser ## Run the whole test suite, real components included
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 run: setup ## Serve on http://127.0.0.1:5000 until stopped, data in ./data

@@ -34,7 +34,7 @@ def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
     # Two files of one name are two resources.
     resource = f"{uuid.uuid4().hex[:8]}-{quote(source.name, safe='')}"
     address = f"/medias/files/{resource}"
-    done = recorder(source, "medias")
+    done = recorder(source.name, "medias")
 
     def upload() -> str:
         with source.open("rb") as file:
@@ -66,7 +66,7 @@ def through_medias(service: RunningService, source: Path) -> Iterator[Step]:
 
 def through_files(service: RunningService, source: Path) -> Iterator[Step]:
     """Announce, PUT to the signed URL, confirm, tag, find, download by the signed link, delete."""
-    done = recorder(source, "files")
+    done = recorder(source.name, "files")
     known: dict[str, str] = {}
 
     def announce() -> str:
@@ -114,7 +114,7 @@ def through_files(service: RunningService, source: Path) -> Iterator[Step]:
 
 def through_transfers(service: RunningService, folder: Path) -> Iterator[Step]:
     """Let the service fetch a folder as a job, look at both, and compare every file."""
-    done = recorder(folder, "transfers")
+    done = recorder(folder.name, "transfers")
     known: dict[str, Any] = {}
 
     def start() -> str:
@@ -153,7 +153,7 @@ def through_transfers(service: RunningService, folder: Path) -> Iterator[Step]:
     yield done("download all", compare)
 
 
-def recorder(source: Path, door: str) -> Callable[[str, Callable[[], str]], Step]:
+def recorder(source: str, door: str) -> Callable[[str, Callable[[], str]], Step]:
     """Return what does a step and says how it went. Raises DemoError when it did not."""
 
     def done(what: str, work: Callable[[], str]) -> Step:
@@ -162,7 +162,7 @@ def recorder(source: Path, door: str) -> Callable[[str, Callable[[], str]], Step
             result = work()
         except httpx.HTTPError as error:
             raise DemoError(f"{door}: {what}: {error}") from error
-        return Step(source.name, door, what, result, time.perf_counter() - started)
+        return Step(source, door, what, result, time.perf_counter() - started)
 
     return done
 

@@ -16,7 +16,7 @@ def through_sync(service: RunningService, samples: Path) -> Iterator[Step]:
     """Mirror a folder; then move, change and delete files in it, and mirror it again."""
     folder = service.uploads / "demo"
     shutil.copytree(samples, folder)
-    done = recorder(folder, "sync")
+    done = recorder(folder.name, "sync")
     mirror = service.buckets / _BUCKET
 
     def sync(**more: str) -> Any:

@@ -35,6 +35,9 @@ from mediatheque.doors.jobs import errors as jobs_errors
 from mediatheque.doors.jobs import routes as jobs
 from mediatheque.doors.medias import errors as medias_errors
 from mediatheque.doors.medias import routes as medias
+from mediatheque.doors.recordings import errors as recordings_errors
+from mediatheque.doors.recordings import routes as recordings
+from mediatheque.doors.recordings.headers import CHUNK_INDEX, UPLOAD_OFFSET
 from mediatheque.doors.sync import errors as sync_errors
 from mediatheque.doors.sync import routes as sync
 from mediatheque.doors.transfers import errors as transfers_errors
@@ -50,6 +53,7 @@ DOORS: tuple[Door, ...] = (
     files_errors.DOOR,
     transfers_errors.DOOR,
     sync_errors.DOOR,
+    recordings_errors.DOOR,
     health.DOOR,
 )
 
@@ -100,6 +104,7 @@ def build_app(runtime: Runtime) -> Observe:
             files.router,
             transfers.router,
             sync.router,
+            recordings.router,
             health.router,
             docs_asset,
         ],
@@ -164,7 +169,14 @@ def _cors(settings: Settings) -> CORSConfig | None:
         allow_origins=list(settings.cors_origins),
         allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
         allow_headers=["*"],
-        expose_headers=["ETag", "Content-Range", "Content-Disposition", "X-Request-Id"],
+        expose_headers=[
+            "ETag",
+            "Content-Range",
+            "Content-Disposition",
+            "X-Request-Id",
+            CHUNK_INDEX,
+            UPLOAD_OFFSET,
+        ],
         max_age=600,
     )
 

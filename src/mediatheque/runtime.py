@@ -10,14 +10,22 @@ from mediatheque.catalog.database import Database
 from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.config import Settings
 from mediatheque.domain.sync_safety import SyncLimits
+from mediatheque.processing.pool import ProcessingPool
+from mediatheque.processing.workbench import Workbench
 from mediatheque.services import Services
 from mediatheque.services.admin import AdminService
+from mediatheque.services.derivation import Deriver
 from mediatheque.services.events import EventService
 from mediatheque.services.files import FileLimits, FileService
 from mediatheque.services.identity import IdentityService
+from mediatheque.services.intake import IntakeService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
+from mediatheque.services.processing import ProcessingLimits, ProcessingService
+from mediatheque.services.processing_runs import ProcessingRunner
+from mediatheque.services.recording_runs import RecordingRunner
+from mediatheque.services.recordings import RecordingService
 from mediatheque.services.sync_runs import SyncRunner
 from mediatheque.services.sync_schedules import SyncScheduleService
 from mediatheque.services.syncs import SyncService
@@ -48,6 +56,7 @@ class Runtime:
     settings: Settings
     database: Database
     store: Store
+    pool: ProcessingPool
     services: Services
 
     @property
@@ -57,6 +66,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Close in reverse order of opening."""
+        await self.pool.close()
         await self.store.close()
         await self.database.close()
 
@@ -101,6 +111,13 @@ def open_configured_store(settings: Settings) -> Store:
     )
 
 
+def open_workbench(settings: Settings) -> Workbench:
+    """Return what gives out the folders in which medias are processed."""
+    return Workbench(
+        settings.data_dir.absolute() / "processing", reserved_bytes=settings.reserved_space
+    )
+
+
 def open_mirrors(settings: Settings) -> Mirrors:
     """Return what opens the buckets of syncs."""
     return Mirrors(
@@ -132,14 +149,34 @@ def open_runtime(settings: Settings) -> Runtime:
     endpoints = Endpoints(settings.sync_endpoints, loopback=settings.on_loopback)
     sealer = Sealer(secret.encode())
     workers = WorkerService(database)
+    processing_limits = ProcessingLimits(
+        probe=settings.probe_medias,
+        max_size=settings.processing_max_size,
+        max_pixels=settings.processing_max_pixels,
+        location=settings.meta_location,
+    )
+    processing = ProcessingService(database, processing_limits)
+    # Medias and recordings have a queue each.
+    pool = ProcessingPool(
+        at_once=2 * settings.processing_at_once, memory=settings.processing_memory
+    )
+    deriver = Deriver(store, uploads, pool, open_workbench(settings), processing_limits)
     return Runtime(
         settings=settings,
         database=database,
         store=store,
+        pool=pool,
         services=Services(
             admin=AdminService(database, store, workers, reserved_bytes=settings.reserved_space),
             events=EventService(database),
-            files=FileService(database, store, uploads, Signer(secret.encode()), limits),
+            files=FileService(
+                database,
+                store,
+                uploads,
+                processing,
+                signer=Signer(secret.encode()),
+                limits=limits,
+            ),
             janitor=Janitor(
                 database,
                 store,
@@ -148,7 +185,23 @@ def open_runtime(settings: Settings) -> Runtime:
                 unfinished_age=max(settings.orphan_age, settings.upload_expiry),
             ),
             jobs=JobService(database),
-            medias=MediaService(database, store, uploads),
+            medias=MediaService(database, store, uploads, processing),
+            processing=processing,
+            processing_runs=ProcessingRunner(database, deriver),
+            recording_runs=RecordingRunner(
+                database,
+                store,
+                uploads,
+                deriver,
+                keep_original=settings.recordings_keep_original,
+            ),
+            recordings=RecordingService(
+                database,
+                store,
+                IntakeService(database, store),
+                quiet_after=settings.recordings_quiet_after,
+                expiry=settings.upload_expiry,
+            ),
             sync_runs=SyncRunner(
                 database,
                 open_mirrors(settings),
@@ -164,7 +217,9 @@ def open_runtime(settings: Settings) -> Runtime:
             sync_schedules=SyncScheduleService(database, endpoints, sealer),
             syncs=SyncService(database, endpoints, sealer),
             tags=TagService(database),
-            transfer_runs=TransferRunner(database, store, roots, transfer_limits),
+            transfer_runs=TransferRunner(
+                database, store, roots, limits=transfer_limits, processing=processing
+            ),
             transfers=TransferService(database, store, roots),
             workers=workers,
         ),

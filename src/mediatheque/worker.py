@@ -17,11 +17,14 @@ from mediatheque.config import Settings
 from mediatheque.domain.jobs import EventKind
 from mediatheque.engine.driver import QueueDriver
 from mediatheque.engine.worker import Handled, QueueLimits, QueueWorker, Schedule
+from mediatheque.processing import sandbox
 from mediatheque.runtime import Runtime, database_url, open_runtime
-from mediatheque.services import Services, syncs, transfers
+from mediatheque.services import Services, processing, recordings, syncs, transfers
 from mediatheque.services.job_runs import JobRunner, Workflow
 from mediatheque.telemetry.logs import get_logger
 from mediatheque.workflows import janitor, sync, transfer
+from mediatheque.workflows import processing as process
+from mediatheque.workflows import recording as record
 
 log = get_logger(__name__)
 
@@ -51,6 +54,7 @@ async def run_worker(settings: Settings) -> None:
             queues_of(settings),
             [
                 Schedule("janitor", settings.janitor_schedule, enqueue_janitor),
+                Schedule("recordings", _EVERY_MINUTE, services.recordings.complete_quiet),
                 Schedule("syncs", _EVERY_MINUTE, services.sync_schedules.start_due),
             ],
         )
@@ -62,6 +66,8 @@ def workflows_of(services: Services) -> dict[str, Workflow]:
     """Return what every class of jobs does."""
     return {
         janitor.JOB_CLASS: partial(janitor.run, services=services),
+        processing.JOB_CLASS: partial(process.run, services=services),
+        recordings.JOB_CLASS: partial(record.run, services=services),
         syncs.JOB_CLASS: partial(sync.run, services=services),
         transfers.JOB_CLASS: partial(transfer.run, services=services),
     }
@@ -71,6 +77,9 @@ def queues_of(settings: Settings) -> dict[str, QueueLimits]:
     """Return every queue and how many of its jobs run at once."""
     return {
         janitor.QUEUE: QueueLimits(per_process=1, everywhere=1),
+        processing.QUEUE: QueueLimits(settings.processing_at_once),
+        # People wait for these, so they never stand behind the medias of a large transfer.
+        recordings.QUEUE: QueueLimits(settings.processing_at_once),
         syncs.QUEUE: QueueLimits(settings.syncs_per_worker),
         syncs.WATCH_QUEUE: QueueLimits(per_process=100),
         transfers.QUEUE: QueueLimits(settings.transfers_per_worker, settings.transfers_at_once),
@@ -113,7 +122,10 @@ async def run_jobs(
         on_failure=stop,
     )
     await _hear_signals(notices, runner)
-    alive = asyncio.create_task(runtime.services.workers.attend(runner.name))
+    warning = sandbox.available().warning
+    if warning is not None:
+        log.warning("sandbox incomplete", reason=warning)
+    alive = asyncio.create_task(runtime.services.workers.attend(runner.name, warning=warning))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     listening = asyncio.create_task(notices.run())

@@ -1,6 +1,7 @@
 """Run the benchmark: ``python -m tests.bench --help``."""
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -30,14 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--write-docs replaces every table, so it does not go with --only")
     started = datetime.now(UTC)
     nginx_program, wrk_program = nginx.find(), load.find()
-    programs = {"nginx with http_dav_module": nginx_program, "wrk": wrk_program}
+    ffmpeg = shutil.which("ffmpeg")
+    programs = {"nginx with http_dav_module": nginx_program, "wrk": wrk_program, "ffmpeg": ffmpeg}
     transfer_peers = {}
     if {"transfers", "sync"} & set(chosen.only):
         transfer_peers = peers.install()
         programs |= {name: transfer_peers.get(name) for name in peers.NAMES}
     missing = tuple(name for name, program in programs.items() if program is None)
     for name in missing:
-        _say(f"{name} is missing (Debian: apt-get install nginx wrk; the others come from PyPI)")
+        _say(f"{name} is missing (Debian: apt-get install nginx wrk ffmpeg; others: PyPI)")
     chosen.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as directory:
         plan = Plan(
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows=chosen.rows,
             nginx=nginx_program,
             wrk=wrk_program,
+            ffmpeg=ffmpeg,
             peers=transfer_peers,
         )
         try:

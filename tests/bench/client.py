@@ -75,6 +75,10 @@ class Connection:
         """Return the JSON document that a GET answers."""
         return json.loads(self.get(target))
 
+    def post(self, target: str, body: bytes) -> bytes:
+        """POST bytes of any type; return the body of the answer."""
+        return self._ask("POST", target, body, {"Content-Type": "application/octet-stream"})
+
     def post_json(
         self, target: str, document: object, headers: Mapping[str, str] | None = None
     ) -> Any:

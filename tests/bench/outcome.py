@@ -70,9 +70,8 @@ class Latency:
 
     @property
     def p95(self) -> float:
-        """95th percentile in milliseconds (nearest rank)."""
-        ordered = sorted(self.milliseconds)
-        return ordered[max(0, -(-95 * len(ordered) // 100) - 1)]
+        """95th percentile in milliseconds."""
+        return percentile(self.milliseconds, 95)
 
     @property
     def met(self) -> bool | None:
@@ -105,7 +104,7 @@ class Rate:
 class Figure:
     """One number about ``subject`` (a table of its own), taken once or several times.
 
-    ``unit`` as it is written behind the number, ``at_most`` in the same unit.
+    ``unit`` as it is written behind the number, ``at_most`` and ``at_least`` in the same unit.
     """
 
     subject: str
@@ -113,6 +112,7 @@ class Figure:
     unit: str
     values: tuple[float, ...]
     at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def median(self) -> float:
@@ -122,6 +122,8 @@ class Figure:
     @property
     def met(self) -> bool | None:
         """Whether the median keeps the target; None when there is none."""
+        if self.at_least is not None:
+            return self.median >= self.at_least
         return None if self.at_most is None else self.median <= self.at_most
 
 
@@ -155,6 +157,12 @@ class Race:
 
 
 Outcome = Comparison | Memory | Latency | Rate | Figure | Race
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the value that so many percent of all do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-percent * len(ordered) // 100) - 1)]
 
 
 def median_wall(runs: Sequence[Usage]) -> float:

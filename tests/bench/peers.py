@@ -3,14 +3,11 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
-
-from tests.bench.outcome import BenchError
-from tests.bench.probe import Peaks, Usage, family
+from tests.bench.probe import Usage
+from tests.bench.programs import measure
 from tests.support.seaweedfs import SeaweedFS
 
 NAMES = ("s5cmd", "rclone", "aws-cli")
@@ -48,7 +45,7 @@ def copy(name: str, program: str, source: Path, store: SeaweedFS, prefix: str) -
     :raises BenchError: it fails; says what it wrote.
     """
     command = _command(name, program, source, store, prefix)
-    return _run(name, command, store)
+    return measure(name, command, _environment(store))
 
 
 def sync(name: str, program: str, source: Path, store: SeaweedFS, bucket: str) -> Usage:
@@ -71,28 +68,7 @@ def sync(name: str, program: str, source: Path, store: SeaweedFS, bucket: str) -
         # One request per page of the bucket instead of one per folder and more.
         options = ["--fast-list", "--transfers=16"]
         command = [program, "sync", *options, str(source), f"{_rclone_remote(store)}:{bucket}"]
-    return _run(name, command, store)
-
-
-def _run(name: str, command: Sequence[str | Path], store: SeaweedFS) -> Usage:
-    started = time.perf_counter()
-    process = psutil.Popen(
-        command,
-        env=_environment(store),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    peaks = Peaks(lambda: family(process))
-    peaks.start()
-    said = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    peaks.stop()
-    if status:
-        raise BenchError(f"{name} ended with status {status}: {said[-3000:]!r}")
-    cpu = used.ru_utime + used.ru_stime
-    return Usage(wall, cpu, peaks.rss, peaks.pss, peaks.unmapped)
+    return measure(name, command, _environment(store))
 
 
 def _command(

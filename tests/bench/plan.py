@@ -9,8 +9,9 @@ from pathlib import Path
 class Plan:
     """``size`` of the big file in bytes, ``rows`` of the long list.
 
-    ``directory`` is on the disk that is measured. ``nginx`` and ``wrk`` are paths of programs,
-    None where the machine has none; ``peers`` has those of the peers of transfers that are there.
+    ``directory`` is on the disk that is measured. ``nginx``, ``wrk`` and ``ffmpeg`` are paths of
+    programs, None where the machine has none; ``peers`` has those of the peers of transfers that
+    are there.
     """
 
     directory: Path
@@ -19,4 +20,5 @@ class Plan:
     rows: int
     nginx: str | None
     wrk: str | None
+    ffmpeg: str | None
     peers: Mapping[str, str]

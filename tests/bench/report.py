@@ -211,14 +211,20 @@ def _figures(outcomes: Sequence[Figure]) -> Iterator[str]:
                 [
                     one.what,
                     _spread(one),
-                    "none"
-                    if one.at_most is None
-                    else _target(f"≤ {one.at_most:g} {one.unit}", met=one.met),
+                    _figure_target(one),
                 ]
                 for one in outcomes
                 if one.subject == subject
             ],
         )
+
+
+def _figure_target(one: Figure) -> str:
+    if one.at_least is not None:
+        return _target(f"≥ {one.at_least:g} {one.unit}", met=one.met)
+    if one.at_most is not None:
+        return _target(f"≤ {one.at_most:g} {one.unit}", met=one.met)
+    return "none"
 
 
 def _table(title: str, head: str, rows: Iterable[Sequence[str]]) -> str:

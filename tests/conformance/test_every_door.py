@@ -7,6 +7,7 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from mediatheque.processing.sandbox import available
 from tests.support.files import announce
 from tests.support.medias import check_problem, fresh, upload
 from tests.support.service import Service, running
@@ -41,6 +42,14 @@ ADDRESSES = [
     ("GET", "/sync/schedules", 200),
     ("POST", "/sync/schedules", 400),
     ("DELETE", "/sync/schedules/0", 404),
+    ("POST", "/create", 200),
+    ("POST", "/add_data/none", 404),
+    ("POST", "/complete_job/none", 404),
+    ("GET", "/check_status/none", 404),
+    ("GET", "/video/none", 404),
+    ("GET", "/video/none/original", 404),
+    ("GET", "/recordings", 200),
+    ("GET", "/recordings/none", 404),
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("GET", "/metrics", 200),
@@ -70,6 +79,9 @@ ORIGIN_GUARD_METHODS = [
     ("POST", "/cancel?id=0"),
     ("POST", "/sync/schedules"),
     ("DELETE", "/sync/schedules/0"),
+    ("POST", "/create/"),
+    ("POST", "/add_data/x/"),
+    ("POST", "/complete_job/x/"),
     ("GET", "/sync"),
     ("GET", "/cancel?id=0"),
 ]
@@ -100,6 +112,7 @@ def test_every_answer_has_a_request_id(
         "/transfers",
         "/runnings",
         "/sync/schedules",
+        "/recordings",
         "/health",
         "/ready",
         "/openapi.json",
@@ -122,6 +135,9 @@ def test_a_trailing_slash_is_no_other_address(local_service: Service, path: str)
         ("/jobs/signal/", 422),
         ("/medias/files/x/y/", 422),
         ("/api/v1/media/medias/files/x/", 422),
+        ("/create/", 200),
+        ("/add_data/x/", 404),
+        ("/complete_job/x/", 404),
     ],
 )
 def test_a_post_is_never_redirected(local_service: Service, path: str, status: int) -> None:
@@ -231,8 +247,11 @@ def test_ready_names_every_part(service: Service) -> None:
     assert body == {
         "status": "ready",
         "checks": {"database": "ok", "jobs": "ok", "store": "ok", "disk": "ok"},
+        "warnings": body["warnings"],
         "free_bytes": free,
     }
+    weakness = available().warning
+    assert [said.partition(": ")[2] for said in body["warnings"]] == [weakness] * bool(weakness)
     local = service.settings.get("MEDIATHEQUE_STORAGE_URL") is None
     assert (free > 1_000_000) if local else (free is None)
 
@@ -288,6 +307,14 @@ def test_the_description_is_valid_openapi_and_names_every_address(local_service:
         "/sync/operations": {"get"},
         "/sync/schedules": {"get", "post"},
         "/sync/schedules/{number}": {"delete"},
+        "/create": {"post"},
+        "/add_data/{video_id}": {"post"},
+        "/complete_job/{video_id}": {"post"},
+        "/check_status/{video_id}": {"get"},
+        "/video/{video_id}": {"get", "head"},
+        "/video/{video_id}/{name}": {"get", "head"},
+        "/recordings": {"get"},
+        "/recordings/{video_id}": {"get"},
         "/health": {"get"},
         "/ready": {"get"},
         "/metrics": {"get"},
@@ -299,6 +326,10 @@ def test_the_description_is_valid_openapi_and_names_every_address(local_service:
     assert {"filter[status]", "filter[status__in]", "filter[priority__lte]"} <= parameters
     parameters = {p["name"] for p in paths["/sync"]["get"]["parameters"]}
     assert {"source", "dest", "storage_url", "access_key", "secret_key", "wait"} <= parameters
+    chunk = paths["/add_data/{video_id}"]["post"]
+    headers = {p["name"] for p in chunk["parameters"] if p["in"] == "header"}
+    assert headers == {"Chunk-Index", "Upload-Offset", "Content-Digest"}
+    assert chunk["requestBody"]["content"].keys() == {"*/*"}
     events = paths["/events"]["get"]
     assert {p["name"] for p in events["parameters"]} == {"job", "after", "Last-Event-ID"}
     assert events["responses"]["200"]["content"].keys() == {"text/event-stream"}

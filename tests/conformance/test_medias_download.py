@@ -10,7 +10,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 import httpx
 import pytest
 
-from tests.support.medias import fresh, upload
+from tests.support.medias import fresh, headers_of, upload
 from tests.support.service import Service
 
 SIZE = 300_000
@@ -47,17 +47,6 @@ def stored(request: pytest.FixtureRequest) -> Stored:
     etag = service.http.head(path).headers["etag"]
     modified = datetime.fromisoformat(created).astimezone(UTC).replace(microsecond=0)
     return Stored(service, path, etag, modified)
-
-
-def headers_of(answer: httpx.Response) -> dict[str, str]:
-    """Return the headers that the resource decides; the others must be there."""
-    names = [name for name, _ in answer.headers.multi_items()]
-    assert len(names) == len(set(names))
-    found = dict(answer.headers)
-    assert found.pop("x-request-id")
-    for name in ("date", "server"):
-        found.pop(name, None)
-    return found
 
 
 def validators(stored: Stored) -> dict[str, str]:

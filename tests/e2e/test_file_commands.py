@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands import refusal, run, run_on_terminal, start
+from tests.support.films import make_recording
 from tests.support.proxy import Fault, Harm, run_proxy
 from tests.support.service import Service, free_port
 
@@ -36,8 +37,8 @@ async def uploaded(service: Service, folder: Path, file: Path, *tags: str) -> An
 
 
 async def test_a_file_goes_in_and_comes_out(service: Service, tmp_path: Path, mark: str) -> None:
-    content = b"\x89PNG\r\n\x1a\n" + bytes(MIB)
-    source = make(tmp_path, f"{mark} é.png", content)
+    content = b"%PDF-1.7\n" + bytes(MIB)
+    source = make(tmp_path, f"{mark} é.pdf", content)
     media = await uploaded(service, tmp_path, source, mark, "b")
     assert set(media["tags"]) == {mark, "b"}
     (tmp_path / "out").mkdir()
@@ -50,7 +51,7 @@ async def test_a_file_goes_in_and_comes_out(service: Service, tmp_path: Path, ma
 async def test_files_are_listed(local_service: Service, tmp_path: Path, mark: str) -> None:
     made = [
         await uploaded(local_service, tmp_path, make(tmp_path, f"{mark}-{name}", content), mark)
-        for name, content in (("a.png", b"\x89PNG\r\n\x1a\n"), ("b.txt", b"text"), ("c", b""))
+        for name, content in (("a.pdf", b"%PDF-1.7"), ("b.txt", b"text"), ("c", b""))
     ]
     by_tag = await run(local_service.url, "ls", "--tag", mark, "--json", folder=tmp_path)
     by_name = await run(
@@ -66,7 +67,14 @@ async def test_files_are_listed(local_service: Service, tmp_path: Path, mark: st
         folder=tmp_path,
     )
     exactly = await run(
-        local_service.url, "ls", "--tag", mark, "--type", "image/png", "--json", folder=tmp_path
+        local_service.url,
+        "ls",
+        "--tag",
+        mark,
+        "--type",
+        "application/pdf",
+        "--json",
+        folder=tmp_path,
     )
     family = await run(
         local_service.url, "ls", "--tag", mark, "--type", "text", "--json", folder=tmp_path
@@ -314,3 +322,26 @@ async def test_a_limit_below_zero_is_refused(local_service: Service, tmp_path: P
     done = await run(local_service.url, "ls", "--name", "x", "--limit", "-1", folder=tmp_path)
     assert done.code == 2, done
     assert done.out == ""
+
+
+async def test_a_media_is_processed(local_service: Service, tmp_path: Path) -> None:
+    film = make(tmp_path, "film.webm", make_recording("vp8", 1.0))
+    media = await uploaded(local_service, tmp_path, film)
+
+    made = await run(local_service.url, "process", media["id"], "thumbnail", folder=tmp_path)
+    failed = await run(local_service.url, "process", media["id"], "hls", "--json", folder=tmp_path)
+
+    assert (made.code, made.out.split()[1]) == (0, "completed")
+    listed = await run(local_service.url, "info", f"{media['id']}/thumbnail.jpg", folder=tmp_path)
+    assert listed.code == 0
+    assert failed.code == 10
+    assert failed.json()["status"] == "errored"
+    assert failed.json()["error"] in failed.err
+
+
+async def test_what_cannot_be_processed_is_refused(local_service: Service, tmp_path: Path) -> None:
+    text = make(tmp_path, "a.txt", b"text")
+    media = await uploaded(local_service, tmp_path, text)
+    done = await run(local_service.url, "process", media["id"], "hls", folder=tmp_path)
+    assert done.code == 2
+    assert "neither film, sound nor picture" in done.err

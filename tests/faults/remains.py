@@ -4,7 +4,8 @@ import asyncio
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,25 @@ def query(url: str, statement: str) -> list[Any]:
 def rows(service: Service, statement: str) -> list[Any]:
     """Run one statement on the embedded database of a running service."""
     return query(EmbeddedPostgres(service.data_dir).url, statement)
+
+
+@contextmanager
+def locked(service: Service, statement: str) -> Iterator[None]:
+    """Hold what a statement locks in the embedded database for the block."""
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(EmbeddedPostgres(service.data_dir).url))
+        try:
+            runner.run(connection.execute("BEGIN"))
+            runner.run(connection.execute(statement))
+            yield
+        finally:
+            runner.run(connection.close())
+
+
+def is_waiting(service: Service, statement: str) -> bool:
+    """Tell whether a session waits for a lock with a statement that begins like this."""
+    query = "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return any(row["query"].startswith(statement) for row in rows(service, query))
 
 
 def upload_rows(service: Service) -> int:

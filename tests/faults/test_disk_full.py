@@ -26,10 +26,22 @@ from tests.faults.clients import (
 )
 from tests.faults.remains import files_in, in_use, stored, upload_rows, wait_until
 from tests.faults.victim import Victim, running
+from tests.support.door_one import (
+    add,
+    arrived,
+    check_added,
+    check_error,
+    complete,
+    create,
+    position,
+    wait_for_end,
+)
+from tests.support.films import make_recording
 
 DISK_BYTES = 16 << 20
 FITS = content_of("fits", 2_000_000)
 TOO_MUCH = content_of("too much", 20_000_000)
+FILM = make_recording("h264")
 
 # An ordinary user may mount in a user namespace of its own, and keeps its account in there.
 _OWN_USERS = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
@@ -131,16 +143,25 @@ def test_a_file_that_does_not_fit_is_507_and_gives_its_space_back(
     assert small_disk.is_clean()
 
 
-def test_a_disk_that_another_program_filled_keeps_the_service_up_until_there_is_room(
-    small_disk: SmallDisk,
-) -> None:
-    http = small_disk.service.http
+@contextlib.contextmanager
+def full(small_disk: SmallDisk) -> Iterator[None]:
+    """Let another program fill the disk for the block."""
     ballast = small_disk.folder / "ballast"
     with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
         while file.write(bytes(1 << 16)):
             pass
-    assert small_disk.free_bytes == 0
     try:
+        assert small_disk.free_bytes == 0
+        yield
+    finally:
+        ballast.unlink()
+
+
+def test_a_disk_that_another_program_filled_keeps_the_service_up_until_there_is_room(
+    small_disk: SmallDisk,
+) -> None:
+    http = small_disk.service.http
+    with full(small_disk):
         assert upload(http, "no-room", FITS).status_code == 507
         ready = http.get("/ready")
         assert ready.status_code == 503
@@ -149,11 +170,39 @@ def test_a_disk_that_another_program_filled_keeps_the_service_up_until_there_is_
         assert listed_medias(http) is not None
         for resource in listed_medias(http):
             assert http.get(f"/medias/files/{resource}").content == FITS
-    finally:
-        ballast.unlink()
     assert http.get("/ready").status_code == 200
     assert upload(http, "room-again", FITS).status_code == 200
     assert small_disk.is_clean()
+
+
+def test_a_recording_whose_chunk_does_not_fit_keeps_the_others_and_goes_on_when_there_is_room(
+    small_disk: SmallDisk,
+) -> None:
+    service, before = small_disk.service, small_disk.free_bytes
+    first, last = FILM[:1001], FILM[1001:]
+    video_id = create(service)
+    with full(small_disk):
+        check_refused(service, video_id, first, kept=b"", chunks=0)
+    check_added(add(service, video_id, first, Chunk_Index=0), chunks=1)
+    with full(small_disk):
+        check_refused(service, video_id, last, kept=first, chunks=1)
+    check_refused(service, video_id, TOO_MUCH, kept=first, chunks=1)
+    assert small_disk.free_bytes == pytest.approx(before, abs=64 << 10)
+    check_added(add(service, video_id, last, Chunk_Index=1), chunks=2)
+    complete(service, video_id)
+    assert wait_for_end(service, video_id) == {"status": "complete"}
+    assert service.http.get(f"/medias/files/{video_id}").content == FILM
+    assert small_disk.is_clean()
+
+
+def check_refused(
+    service: Victim, video_id: str, chunk: bytes, *, kept: bytes, chunks: int
+) -> None:
+    """Check that a chunk does not fit, and that those before it are there all the same."""
+    check_error(add(service, video_id, chunk, Chunk_Index=chunks), 507, says="room")
+    assert position(service.http.get(f"/check_status/{video_id}/")) == (chunks, len(kept))
+    if kept:
+        assert arrived(service, video_id) == kept
 
 
 def test_reserved_space_is_never_given_to_uploads(tmp_path: Path) -> None:

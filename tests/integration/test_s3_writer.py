@@ -19,7 +19,8 @@ from mediatheque.domain.errors import (
     UnavailableError,
 )
 from mediatheque.storage import s3_bucket, s3_writer
-from mediatheque.storage.multipart import MOST_PARTS, MultipartUpload, part_bytes
+from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.s3_bucket import S3Bucket
 from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy

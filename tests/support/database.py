@@ -66,7 +66,9 @@ def database_url(postgres_url: str) -> str:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """The shared database, its tables empty."""
-    await execute(database_url, "TRUNCATE medias, uploads, jobs, sync_buckets, pgqueuer CASCADE")
+    await execute(
+        database_url, "TRUNCATE medias, uploads, intakes, jobs, sync_buckets, pgqueuer CASCADE"
+    )
     opened = Database(database_url, connections=10)
     yield opened
     await opened.close()

@@ -81,3 +81,14 @@ def check_problem(
     assert answer.json() == problem(status, detail, pointer)
     assert says in detail
     assert 10 < len(detail) < 400
+
+
+def headers_of(answer: httpx.Response) -> dict[str, str]:
+    """Return the headers that the resource decides; the others must be there."""
+    names = [name for name, _ in answer.headers.multi_items()]
+    assert len(names) == len(set(names))
+    found = dict(answer.headers)
+    assert found.pop("x-request-id")
+    for name in ("date", "server"):
+        found.pop(name, None)
+    return found

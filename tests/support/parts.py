@@ -8,6 +8,7 @@ from mediatheque.services.files import FileLimits, FileService
 from mediatheque.services.identity import IdentityService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.medias import MediaService
+from mediatheque.services.processing import ProcessingLimits, ProcessingService
 from mediatheque.services.tags import TagService
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage.keys import CATALOG_ID
@@ -15,6 +16,7 @@ from mediatheque.storage.local import LocalStore
 from mediatheque.storage.signing import Signer
 
 MAX_SIZE = 1 << 20
+NO_PROCESSING = ProcessingLimits(probe=False, max_size=0, max_pixels=0, location=False)
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,14 @@ def open_parts(database: Database, store: LocalStore) -> Parts:
     """Put the services together."""
     uploads = UploadService(database, store, expiry=60)
     limits = FileLimits(max_size=MAX_SIZE, upload_url_expiry=60, download_url_expiry=60)
+    processing = ProcessingService(database, NO_PROCESSING)
     return Parts(
         database=database,
         store=store,
-        files=FileService(database, store, uploads, Signer(b"s" * 32), limits),
-        medias=MediaService(database, store, uploads),
+        files=FileService(
+            database, store, uploads, processing, signer=Signer(b"s" * 32), limits=limits
+        ),
+        medias=MediaService(database, store, uploads, processing),
         tags=TagService(database),
         janitor=Janitor(
             database,

@@ -17,11 +17,13 @@ from mediatheque.services.identity import IdentityService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.job_runs import JobRunner
 from mediatheque.services.jobs import JobService
+from mediatheque.services.processing import ProcessingService
 from mediatheque.services.transfer_runs import TransferLimits, TransferRunner
 from mediatheque.services.transfers import JOB_CLASS, TransferService
 from mediatheque.storage.keys import CATALOG_ID
 from mediatheque.storage.sources import SourceRoots
 from mediatheque.storage.stores import Store
+from tests.support.parts import NO_PROCESSING
 from tests.support.stores import get
 
 LIMITS = TransferLimits(
@@ -47,7 +49,13 @@ class TransferStage:
         """Put the services together, as a process that starts does."""
         self.jobs = JobService(self.database)
         self.transfers = TransferService(self.database, self.store, self.roots)
-        self.runner = TransferRunner(self.database, self.store, self.roots, self.limits)
+        self.runner = TransferRunner(
+            self.database,
+            self.store,
+            self.roots,
+            limits=self.limits,
+            processing=ProcessingService(self.database, NO_PROCESSING),
+        )
         self.workers = JobRunner(self.database, {JOB_CLASS: self.runner.run})
         self.janitor = Janitor(
             self.database,

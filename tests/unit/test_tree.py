@@ -9,7 +9,10 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 LONG = 400
 TOO_LONG = 600
 # Modules that may have more than LONG lines, each with the reason why it is not split.
-REASONS: dict[str, str] = {}
+REASONS: dict[str, str] = {
+    "catalog/tables.py": "One list of columns, to be held against the migrations.",
+    "config.py": "Every setting stands beside its description, and all of them in one struct.",
+}
 
 
 def lines(module: Path) -> int:

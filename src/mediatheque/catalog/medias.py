@@ -1,7 +1,7 @@
 """Rows of medias."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import IntegrityError
 
 from mediatheque.catalog import listing as pages
@@ -158,6 +158,65 @@ async def remove_resource(
     # Asked only now: one that came to share an object while the deletion waited for it is seen.
     shared = await object_keys(transaction, removed)
     return [key for key in removed if key not in shared]
+
+
+async def remove_keys(transaction: Transaction, resource: str, keys: Sequence[str]) -> list[str]:
+    """Delete medias derived from an original, by their keys.
+
+    Returns the keys of the objects that no other media refers to.
+    """
+    query = (
+        delete(medias)
+        .where(
+            medias.c.resource == resource,
+            medias.c.key == any_(literal(list(keys), _TEXTS)),
+            medias.c.key != "",
+        )
+        .returning(medias.c.object_key)
+    )
+    removed = list(await transaction.scalars(query))
+    shared = await object_keys(transaction, removed) if removed else set()
+    return [key for key in removed if key not in shared]
+
+
+async def replace_original(transaction: Transaction, media_id: UUID, derived: Media) -> str:
+    """Let what was derived from an original take its place, under a new id.
+
+    Returns the key of the object that the original had. The two share the derived one. What is known of the original stays known.
+    """
+    place = (medias.c.resource == derived.resource, medias.c.key == "")
+    old = (await transaction.execute(delete(medias).where(*place).returning(medias))).one()
+    original = _media(old)
+    await add(
+        transaction,
+        replace(
+            derived,
+            id=media_id,
+            key="",
+            created_at=original.created_at,
+            tags=original.tags,
+            meta=original.meta,
+        ),
+    )
+    return original.object_key
+
+
+async def learn(
+    transaction: Transaction, media_id: UUID, *, meta: dict[str, Any], mime_type: str
+) -> None:
+    """Add what was found out about a media to its ``meta``; what is of the same name gives way.
+
+    So does the error of an earlier attempt.
+    """
+    await transaction.execute(
+        update(medias)
+        .where(medias.c.id == media_id)
+        .values(
+            meta=medias.c.meta.op("-")("error").op("||")(literal(meta, JSONB)),
+            mime_type=mime_type,
+            updated_at=func.now(),
+        )
+    )
 
 
 async def lock_tags(

@@ -346,12 +346,13 @@ recording_chunks = Table(
     Index("recording_chunks_start", "recording_id", "start"),
 )
 
-# Who runs jobs, and when each last gave a sign of life.
+# Who runs jobs, when each last gave a sign of life, and what its operator should know of it.
 workers = Table(
     "workers",
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False),
+    Column("warning", Text),
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
 )

@@ -10,9 +10,11 @@ from mediatheque.catalog.database import Transaction
 from mediatheque.catalog.tables import workers
 
 
-async def beat(transaction: Transaction, worker_id: UUID, name: str) -> None:
+async def beat(
+    transaction: Transaction, worker_id: UUID, name: str, *, warning: str | None
+) -> None:
     """Record that a worker is alive now, by the database's clock."""
-    query = insert(workers).values(id=worker_id, name=name)
+    query = insert(workers).values(id=worker_id, name=name, warning=warning)
     await transaction.execute(
         query.on_conflict_do_update(index_elements=[workers.c.id], set_={"seen_at": func.now()})
     )
@@ -29,7 +31,8 @@ async def remove_silent(transaction: Transaction, *, seconds: float) -> None:
     await transaction.execute(delete(workers).where(silent))
 
 
-async def count_alive(transaction: Transaction, *, seconds: float) -> int:
-    """Return how many workers gave a sign of life in the last ``seconds``."""
-    alive = workers.c.seen_at >= func.now() - timedelta(seconds=seconds)
-    return int(await transaction.scalar(select(func.count()).where(alive)) or 0)
+async def alive(transaction: Transaction, *, seconds: float) -> list[tuple[str, str | None]]:
+    """Return name and warning of the workers that were alive in the last ``seconds``."""
+    recently = workers.c.seen_at >= func.now() - timedelta(seconds=seconds)
+    query = select(workers.c.name, workers.c.warning).where(recently).order_by(workers.c.name)
+    return [(name, warning) for name, warning in await transaction.execute(query)]

@@ -28,9 +28,20 @@ app.command("mediatheque.cli.doctor:doctor", help="Check everything that a start
 app.command("mediatheque.cli.config:config", help="Print the settings in effect.")
 app.command("mediatheque.cli.janitor:janitor", help="Remove leftovers now.")
 # What users do. These speak HTTP with a server, and open neither the database nor the store.
-for verb in ("upload", "ls", "info", "get", "rm", "transfer", "sync", "completion"):
+for verb in (
+    "upload",
+    "ls",
+    "info",
+    "get",
+    "rm",
+    "process",
+    "record",
+    "transfer",
+    "sync",
+    "completion",
+):
     app.command(f"mediatheque.cli.{verb}:{verb}")
-for noun in ("tag", "jobs", "schedules"):
+for noun in ("tag", "recordings", "jobs", "schedules"):
     app.command(f"mediatheque.cli.{noun}:app", name=noun)
 
 

@@ -21,6 +21,7 @@ from mediatheque.cli.serve import check_address
 from mediatheque.config import Settings, read_settings, unknown_variables
 from mediatheque.domain.errors import MediathequeError
 from mediatheque.engine.worker import check_schedule
+from mediatheque.processing import sandbox
 from mediatheque.runtime import database_url, open_configured_store, secret_file
 from mediatheque.services.identity import IdentityService
 from mediatheque.services.workers import WorkerService
@@ -166,15 +167,22 @@ async def _database_and_store(settings: Settings, *, runs: bool) -> list[Finding
             return [Finding("database", "ok", detail), *await _store(settings, None)]
         found = [Finding("database", "ok", "It answers, and its schema is the newest.")]
         found += await _store(settings, database)
-        workers = await WorkerService(database).count()
+        workers = await WorkerService(database).alive()
         if runs and not workers:
             detail = "The service runs, but no job worker: see its log."
             found.append(Finding("job workers", "error", detail))
         else:
-            found.append(Finding("job workers", "ok", f"{workers} running"))
-        return found
+            found.append(Finding("job workers", "ok", f"{len(workers)} running"))
+        return [*found, _sandbox()]
     finally:
         await database.close()
+
+
+def _sandbox() -> Finding:
+    warning = sandbox.available().warning
+    if warning is not None:
+        return Finding("sandbox", "warning", warning)
+    return Finding("sandbox", "ok", "Processes that look into medias are locked up.")
 
 
 async def _store(settings: Settings, database: Database | None) -> list[Finding]:

@@ -11,6 +11,7 @@ from mediatheque.client.client import DEFAULT_SERVER, AsyncClient
 from mediatheque.client.jobs import Jobs
 from mediatheque.client.medias import Medias
 from mediatheque.client.portal import Blocking, Portal, waits, yields
+from mediatheque.client.recordings import Recordings
 from mediatheque.client.syncs import Syncs
 from mediatheque.client.transfers import Transfers
 
@@ -24,6 +25,7 @@ class BlockingMedias(Blocking[Medias]):
     read = yields(Medias.read)
     download = waits(Medias.download)
     delete = waits(Medias.delete)
+    process = waits(Medias.process)
     add_tags = waits(Medias.add_tags)
     remove_tags = waits(Medias.remove_tags)
 
@@ -64,6 +66,19 @@ class BlockingSyncs(Blocking[Syncs]):
     unschedule = waits(Syncs.unschedule)
 
 
+class BlockingRecordings(Blocking[Recordings]):
+    """What can be asked of recordings. The id of each one is the resource of its medias."""
+
+    create = waits(Recordings.create)
+    add = waits(Recordings.add)
+    send = waits(Recordings.send)
+    complete = waits(Recordings.complete)
+    record = waits(Recordings.record)
+    find = waits(Recordings.find)
+    list = yields(Recordings.list)
+    wait = waits(Recordings.wait)
+
+
 class Client:
     """``AsyncClient`` for programs without an event loop. Use it with ``with``, or ``close`` it."""
 
@@ -76,6 +91,7 @@ class Client:
         self.jobs = BlockingJobs(self._client.jobs, self._portal)
         self.transfers = BlockingTransfers(self._client.transfers, self._portal)
         self.syncs = BlockingSyncs(self._client.syncs, self._portal)
+        self.recordings = BlockingRecordings(self._client.recordings, self._portal)
 
     def close(self) -> None:
         """Close every connection, and the thread that they are used in.

@@ -5,6 +5,7 @@ from types import TracebackType
 from mediatheque.client.connection import Connection
 from mediatheque.client.jobs import Jobs
 from mediatheque.client.medias import Medias
+from mediatheque.client.recordings import Recordings
 from mediatheque.client.syncs import Syncs
 from mediatheque.client.transfers import Transfers
 
@@ -12,7 +13,7 @@ DEFAULT_SERVER = "http://127.0.0.1:5000"
 
 
 class AsyncClient:
-    """Speaks with one server: ``medias``, ``jobs``, ``transfers``, ``syncs``.
+    """Speaks with one server: ``medias``, ``jobs``, ``transfers``, ``syncs``, ``recordings``.
 
     ``timeout``: seconds without a byte after which a connection counts as broken. ``patience``:
     seconds for which what failed is tried again, where that is safe: on broken connections and
@@ -29,6 +30,7 @@ class AsyncClient:
         self.jobs = Jobs(self._connection)
         self.transfers = Transfers(self._connection)
         self.syncs = Syncs(self._connection)
+        self.recordings = Recordings(self._connection)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -15,6 +16,8 @@ from mediatheque.client.errors import IntegrityError, InvalidError, NotFoundErro
 from mediatheque.client.jsonapi import Filters, every, one
 from mediatheque.client.results import Media
 from mediatheque.client.uploads import upload_file
+
+Step = Literal["probe", "remux", "thumbnail", "sprite", "waveform", "hls"]
 
 NEWEST_FIRST = "-created_at"
 # Each id is a filter in a query string, which servers do not take at any length.
@@ -37,6 +40,14 @@ class _File(Struct, frozen=True):
 class _FilePage(Struct, frozen=True):
     page: list[_File]
     total: int
+
+
+class _JobReference(Struct, frozen=True):
+    id: str
+
+
+class _JobDocument(Struct, frozen=True):
+    data: _JobReference
 
 
 class Medias:
@@ -148,6 +159,18 @@ class Medias:
         if media.key:
             raise InvalidError(f"{media.key} is derived from {media.resource}, and goes with that.")
         await self._connection.request("DELETE", _original(media))
+
+    async def process(self, media: Media, steps: Sequence[Step]) -> str:
+        """Let a job look into an original or make other medias of it; return the job's id.
+
+        Wait for it with ``client.jobs.wait``. Raises InvalidError when it cannot be processed.
+        """
+        answer = await self._connection.request(
+            "POST",
+            f"/medias/process/{quote(media.resource, safe='')}",
+            body={"steps": list(steps)},
+        )
+        return decode(answer, _JobDocument).data.id
 
     async def add_tags(self, media: Media, tags: Sequence[str]) -> None:
         """Add tags to those that an original has."""

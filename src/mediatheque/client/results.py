@@ -254,3 +254,56 @@ class SyncSchedule(Struct, frozen=True, kw_only=True):
     wait: float
     backup_prefix: str | None
     created_at: datetime
+
+
+class Received(Struct, frozen=True):
+    """How many bytes and chunks of a recording the server has acknowledged."""
+
+    size: int
+    chunks: int
+
+
+class RecordingFile(Struct, frozen=True):
+    """One media of a recording: ``key`` is empty for the original; ``url`` its address."""
+
+    key: str
+    url: str
+    mime_type: str
+    size: int
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """A media that is sent in chunks while it is being made.
+
+    ``status``: recording, processing, complete or failed. ``size`` and ``chunks``: what was
+    acknowledged. ``warning`` is what people should know of a complete one, ``error`` why it
+    failed. ``job`` is the id of its processing, ``resource`` what its medias have in common:
+    ``media`` is the id of the original once there is one, ``files`` are all of them. Lists leave
+    these two out.
+    """
+
+    id: str
+    status: str
+    size: int
+    chunks: int
+    warning: str | None
+    error: str | None
+    job: str | None
+    resource: str
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    media: str | None = None
+    files: tuple[RecordingFile, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """Whether there is still something to come."""
+        return self.status in {"recording", "processing"}
+
+    @property
+    def playable(self) -> RecordingFile | None:
+        """The file to play: the processed one, else the original, None before there is either."""
+        processed = (file for file in self.files if file.key.startswith("processed."))
+        originals = (file for file in self.files if not file.key)
+        return next(processed, None) or next(originals, None)

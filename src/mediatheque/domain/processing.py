@@ -1,6 +1,10 @@
 """Processing: what is found out about medias, and what is derived from them."""
 
 from enum import StrEnum
+from typing import Literal
+
+Kind = Literal["video", "audio", "image"]
+"""What a media is to people."""
 
 
 class Step(StrEnum):
@@ -36,7 +40,13 @@ DERIVED = {
 """Every key that is derived, and its media type; of audio alone ``audio/`` for ``video/``."""
 
 
-def media_kind(mime_type: str) -> str | None:
-    """Return ``video``, ``audio`` or ``image`` for what can be processed, None for all else."""
-    kind = mime_type.partition("/")[0]
-    return kind if kind in {"video", "audio", "image"} and mime_type != "image/svg+xml" else None
+def media_kind(mime_type: str) -> Kind | None:
+    """Return what can be done with medias of a type, None when they are not processed."""
+    match mime_type.partition("/")[0]:
+        case "video":
+            return "video"
+        case "audio":
+            return "audio"
+        case "image" if mime_type != "image/svg+xml":
+            return "image"
+    return None

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from mediatheque.domain.errors import ConflictError
+
 
 class RecordingState(StrEnum):
     """Where a recording stands; door 1 shows these words."""
@@ -47,6 +49,29 @@ class Chunk:
     start: int
     size: int
     blake3: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlace:
+    """Where a client says that a chunk belongs: its number from 0, the offset of its first byte.
+
+    With neither it comes next.
+    """
+
+    number: int | None = None
+    offset: int | None = None
+
+
+class ChunkConflictError(ConflictError):
+    """The chunk does not belong there, or the recording takes none; tells what it holds so far.
+
+    ``chunks`` is the number of the next chunk, ``size`` the offset of its first byte.
+    """
+
+    def __init__(self, detail: str, *, chunks: int, size: int) -> None:
+        super().__init__(detail)
+        self.chunks = chunks
+        self.size = size
 
 
 def original_name(created_at: datetime, extension: str) -> str:

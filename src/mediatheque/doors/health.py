@@ -17,10 +17,14 @@ async def openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
 
 
 class Ready(Struct, frozen=True):
-    """``status`` is ``ready`` or ``unavailable``; per part ``ok`` or what is wrong with it."""
+    """``status`` is ``ready`` or ``unavailable``; per part ``ok`` or what is wrong with it.
+
+    ``warnings`` are sentences for the operator; they do not make the service unavailable.
+    """
 
     status: str
     checks: dict[str, str]
+    warnings: list[str]
     free_bytes: int | None
 
 
@@ -34,7 +38,12 @@ async def health() -> Response[bytes]:
 async def ready(services: GivenServices) -> Response[Ready]:
     """Check the database, the job workers, the store and the disk; 503 when one is not well."""
     found = await services.admin.readiness()
-    answer = Ready("ready" if found.ready else "unavailable", found.parts, found.free_bytes)
+    answer = Ready(
+        status="ready" if found.ready else "unavailable",
+        checks=found.parts,
+        warnings=found.warnings,
+        free_bytes=found.free_bytes,
+    )
     return Response(answer, status_code=200 if found.ready else 503)
 
 

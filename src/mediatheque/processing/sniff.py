@@ -67,6 +67,22 @@ _TEXT_TYPES = {
     ".svg": "image/svg+xml",
     ".md": "text/markdown",
 }
+# What recordings are, whatever the tables of this machine know.
+_EXTENSIONS = {
+    "video/webm": ".webm",
+    "audio/webm": ".webm",
+    "video/x-matroska": ".mkv",
+    "video/mp4": ".mp4",
+    "audio/mp4": ".m4a",
+    "video/quicktime": ".mov",
+    "video/mp2t": ".ts",
+    "video/iso.segment": ".m4s",
+    "audio/ogg": ".ogg",
+    "video/ogg": ".ogv",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+    "audio/flac": ".flac",
+}
 
 
 def sniff(head: bytes, filename: str) -> str:
@@ -79,6 +95,12 @@ def sniff(head: bytes, filename: str) -> str:
     if found is None and b"\0" in head:
         found = _by_prefix(head, _SHORT_PREFIXES) or _by_box(head)
     return found or _by_container(head) or _by_text(head, filename)
+
+
+def extension_of(media_type: str) -> str:
+    """Return the extension, without its dot, that files of a media type are known by."""
+    known = _EXTENSIONS.get(media_type) or mimetypes.guess_extension(media_type, strict=False)
+    return (known or ".bin").removeprefix(".")
 
 
 def _by_prefix(head: bytes, prefixes: tuple[tuple[bytes, str], ...]) -> str | None:

@@ -1,11 +1,11 @@
 """What a child process is asked to do with one media, and what it answers."""
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
 from mediatheque.domain.errors import InvalidError
-from mediatheque.domain.processing import Step
+from mediatheque.domain.processing import Kind, Step
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -14,7 +14,7 @@ class Task(Struct, frozen=True, kw_only=True):
     ``location``: let the answer tell where a photo was taken.
     """
 
-    kind: Literal["video", "audio", "image"]
+    kind: Kind
     steps: tuple[Step, ...]
     max_pixels: int
     location: bool = False

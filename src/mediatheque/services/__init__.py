@@ -8,6 +8,10 @@ from mediatheque.services.files import FileService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
+from mediatheque.services.processing import ProcessingService
+from mediatheque.services.processing_runs import ProcessingRunner
+from mediatheque.services.recording_runs import RecordingRunner
+from mediatheque.services.recordings import RecordingService
 from mediatheque.services.sync_runs import SyncRunner
 from mediatheque.services.sync_schedules import SyncScheduleService
 from mediatheque.services.syncs import SyncService
@@ -27,6 +31,10 @@ class Services:
     janitor: Janitor
     jobs: JobService
     medias: MediaService
+    processing: ProcessingService
+    processing_runs: ProcessingRunner
+    recording_runs: RecordingRunner
+    recordings: RecordingService
     sync_runs: SyncRunner
     sync_schedules: SyncScheduleService
     syncs: SyncService

@@ -12,11 +12,13 @@ from mediatheque.storage.stores import Store
 class Readiness:
     """Whether requests can be served now: per part ``ok`` or what is wrong with it.
 
+    ``warnings`` keep nothing from being served; each is a sentence for the operator.
     ``free_bytes`` is what the store can still take, None when it has no such limit.
     """
 
     ready: bool
     parts: dict[str, str]
+    warnings: list[str]
     free_bytes: int | None
 
 
@@ -34,10 +36,13 @@ class AdminService:
     async def readiness(self) -> Readiness:
         """Ask the database, the workers, the store and the disk."""
         parts = {"database": "ok", "jobs": "ok", "store": "ok", "disk": "ok"}
+        warnings: list[str] = []
         free_bytes = None
         try:
             await self._database.check()
-            if not await self._workers.count():
+            alive = await self._workers.alive()
+            warnings += [f"{name}: {warning}" for name, warning in alive.items() if warning]
+            if not alive:
                 parts["jobs"] = "No job worker runs: jobs wait. Start `mediatheque worker`."
         except MediathequeError as error:
             parts["database"] = parts["jobs"] = error.detail
@@ -48,4 +53,5 @@ class AdminService:
             parts["store"] = error.detail
         if free_bytes is not None and free_bytes <= self._reserved_bytes:
             parts["disk"] = "The disk is full: uploads are refused until space is freed."
-        return Readiness(all(state == "ok" for state in parts.values()), parts, free_bytes)
+        ready = all(state == "ok" for state in parts.values())
+        return Readiness(ready, parts, warnings, free_bytes)

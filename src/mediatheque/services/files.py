@@ -22,6 +22,7 @@ from mediatheque.domain.paging import Listing
 from mediatheque.domain.tags import check_tags
 from mediatheque.domain.uploads import Upload, UploadState
 from mediatheque.processing.sniff import HEAD_BYTES, sniff
+from mediatheque.services.processing import ProcessingService
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage import keys
 from mediatheque.storage.signing import Signer, content_path
@@ -49,12 +50,15 @@ class FileService:
         database: Database,
         store: Store,
         intake: UploadService,
+        processing: ProcessingService,
+        *,
         signer: Signer,
         limits: FileLimits,
     ) -> None:
         self._database = database
         self._store = store
         self._intake = intake
+        self._processing = processing
         self._signer = signer
         self._limits = limits
 
@@ -150,6 +154,7 @@ class FileService:
             mine = await uploads.finish(transaction, upload)
             if mine:
                 await medias.add(transaction, media)
+                await self._processing.probe_in(transaction, principal, [media])
         if not mine:
             await self._confirmed(upload_id)
             return

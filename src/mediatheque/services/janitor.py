@@ -2,15 +2,22 @@
 
 Three kinds of leftovers: uploads that nobody finished in time, objects that no row refers to,
 and writes that never became an object. Every object is under a row's protection from before its
-first byte (the upload, the file of a transfer) to its end (the media), so that an old object
-without one can never come into use again; it is looked at once more right before it is deleted all
-the same.
+first byte (the upload, the file of a transfer, the intake) to its end (the media), so that an old
+object without one can never come into use again; it is looked at once more right before it is
+deleted all the same.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from mediatheque.catalog import medias, sync_operations, transfer_files, uploads
+from mediatheque.catalog import (
+    intakes,
+    medias,
+    recordings,
+    sync_operations,
+    transfer_files,
+    uploads,
+)
 from mediatheque.catalog.database import Database
 from mediatheque.services.identity import IdentityService
 from mediatheque.storage import keys
@@ -57,6 +64,7 @@ class Janitor:
         """
         await self._identity.claim()
         await self._release_transfers()
+        await self._forget_recordings()
         swept = Swept(
             uploads=await self._sweep_uploads(),
             objects=await self._sweep_objects(),
@@ -99,6 +107,13 @@ class Janitor:
             async with self._database.begin() as transaction:
                 released = await transfer_files.release_ended(transaction, before, limit=_BATCH)
 
+    async def _forget_recordings(self) -> None:
+        """Remove what is left of recordings whose medias people have deleted."""
+        removed = _BATCH
+        while removed == _BATCH:
+            async with self._database.begin() as transaction:
+                removed = await recordings.remove_forgotten(transaction, limit=_BATCH)
+
     async def _sweep_unfinished(self) -> int:
         # Asked after the age was fixed: an upload that begins later is too young to be swept.
         before = datetime.now(UTC) - self._unfinished_age
@@ -138,6 +153,7 @@ class Janitor:
         async with self._database.read() as connection:
             under_way = await uploads.existing(connection, ids)
             under_way |= await transfer_files.unfinished(connection, ids)
+            under_way |= await intakes.existing(connection, ids)
             in_use = await medias.object_keys(connection, object_keys)
         return [
             key

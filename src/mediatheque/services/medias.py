@@ -16,6 +16,7 @@ from mediatheque.domain.ids import parse_id
 from mediatheque.domain.media import Media, check_name, check_project
 from mediatheque.domain.paging import Listing, one_more
 from mediatheque.domain.uploads import UploadState
+from mediatheque.services.processing import ProcessingService
 from mediatheque.services.uploads import Received, UploadService
 from mediatheque.storage import keys
 from mediatheque.storage.digest import Digest
@@ -36,12 +37,18 @@ class Reception:
     """One media being received; whatever is not kept is discarded. See ``MediaService.receive``."""
 
     def __init__(
-        self, principal: Principal, database: Database, store: Store, intake: UploadService
+        self,
+        principal: Principal,
+        database: Database,
+        store: Store,
+        intake: UploadService,
+        processing: ProcessingService,
     ) -> None:
         self._principal = principal
         self._database = database
         self._store = store
         self._intake = intake
+        self._processing = processing
         self._upload_id: UUID | None = None
         self._object_key = ""
         self._received: Received | None = None
@@ -97,6 +104,7 @@ class Reception:
                         "The upload took longer than uploads may take. Nothing was kept."
                     )
                 await medias.add(transaction, media)
+                await self._processing.probe_in(transaction, self._principal, [media])
         except ExistsError:
             return await self._existing(media)
         self._kept = True
@@ -134,15 +142,24 @@ class Reception:
 class MediaService:
     """Receives, finds, lists and reads medias."""
 
-    def __init__(self, database: Database, store: Store, intake: UploadService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        intake: UploadService,
+        processing: ProcessingService,
+    ) -> None:
         self._database = database
         self._store = store
         self._intake = intake
+        self._processing = processing
 
     @contextlib.asynccontextmanager
     async def receive(self, principal: Principal) -> AsyncIterator[Reception]:
         """Receive one media: ``take`` its bytes, then ``keep`` it; otherwise nothing is left."""
-        reception = Reception(principal, self._database, self._store, self._intake)
+        reception = Reception(
+            principal, self._database, self._store, self._intake, self._processing
+        )
         try:
             yield reception
         finally:

@@ -17,6 +17,7 @@ from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.media import Media
 from mediatheque.domain.transfers import FileState, Transfer, TransferFile
 from mediatheque.services.job_runs import JobRun, patiently
+from mediatheque.services.processing import ProcessingService
 from mediatheque.services.transfer_sending import LARGE_BYTES, FileSending
 from mediatheque.storage.pace import Pace
 from mediatheque.telemetry import metrics
@@ -43,9 +44,16 @@ class Outcome:
 class Ledger:
     """The records of one run of a transfer. ``pace`` follows the transfer's bandwidth."""
 
-    def __init__(self, run: JobRun, database: Database, transfer: Transfer) -> None:
+    def __init__(
+        self,
+        run: JobRun,
+        database: Database,
+        transfer: Transfer,
+        processing: ProcessingService,
+    ) -> None:
         self._run = run
         self._database = database
+        self._processing = processing
         self._progress = transfer.progress
         self._outcomes: dict[int, Outcome] = {}
         self._under_way: dict[int, FileSending] = {}
@@ -164,6 +172,7 @@ class Ledger:
             await transfer_files.save(transaction, self._run.id, files)
         if added:
             await medias.add_all(transaction, added)
+            await self._processing.probe_in(transaction, self._run.principal, added)
         self._progress = await transfers.count(
             transaction,
             self._run.id,

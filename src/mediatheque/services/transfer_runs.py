@@ -16,6 +16,7 @@ from mediatheque.services.job_runs import (
     LeaseLost,
     patiently,
 )
+from mediatheque.services.processing import ProcessingService
 from mediatheque.services.transfer_crew import Crew, Segment
 from mediatheque.services.transfer_ledger import Ledger
 from mediatheque.services.transfer_scan import Scan
@@ -45,12 +46,19 @@ class TransferRunner:
     """Does the work of transfers, in the process that runs their jobs."""
 
     def __init__(
-        self, database: Database, store: Store, roots: SourceRoots, limits: TransferLimits
+        self,
+        database: Database,
+        store: Store,
+        roots: SourceRoots,
+        *,
+        limits: TransferLimits,
+        processing: ProcessingService,
     ) -> None:
         self._database = database
         self._store = store
         self._roots = roots
         self._limits = limits
+        self._processing = processing
 
     async def run(self, run: JobRun) -> None:
         """Move a transfer to its end; one that moves only when called, by one segment.
@@ -99,7 +107,7 @@ class TransferRunner:
         self, run: JobRun, transfer: Transfer, scan: Scan, segment: Segment | None
     ) -> None:
         """Send what is pending. Raises why some of it may still be so."""
-        ledger = Ledger(run, self._database, transfer)
+        ledger = Ledger(run, self._database, transfer, self._processing)
         sender = FileSender(
             run.principal,
             transfer,

@@ -21,14 +21,17 @@ class WorkerService:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def attend(self, name: str) -> None:
-        """Give signs of life for a worker until cancelled, then forget it."""
+    async def attend(self, name: str, *, warning: str | None = None) -> None:
+        """Give signs of life for a worker until cancelled, then forget it.
+
+        ``warning`` is what its operator should know of it, a sentence.
+        """
         worker_id = new_id()
         try:
             while True:
                 try:
                     async with self._database.begin() as transaction:
-                        await workers.beat(transaction, worker_id, name)
+                        await workers.beat(transaction, worker_id, name, warning=warning)
                     # Not together: two workers that slept long would wait for each other for ever.
                     async with self._database.begin() as transaction:
                         await workers.remove_silent(transaction, seconds=_FORGOTTEN_SECONDS)
@@ -39,7 +42,7 @@ class WorkerService:
             async with self._database.begin() as transaction:
                 await workers.remove(transaction, worker_id)
 
-    async def count(self) -> int:
-        """Return how many workers run."""
+    async def alive(self) -> dict[str, str | None]:
+        """Return the warning of every worker that runs, None for nothing to warn of."""
         async with self._database.read() as connection:
-            return await workers.count_alive(connection, seconds=_ALIVE_SECONDS)
+            return dict(await workers.alive(connection, seconds=_ALIVE_SECONDS))

@@ -11,6 +11,34 @@ def encode_crc64nvme(value: int) -> str:
     return base64.b64encode(value.to_bytes(8, "big")).decode()
 
 
+def decode_crc64nvme(text: str) -> int:
+    """Read a CRC64NVME that was written by ``encode_crc64nvme``."""
+    return int.from_bytes(base64.b64decode(text), "big")
+
+
+class RunningCrc:
+    """CRC64NVME of bytes of which earlier ones are gone: goes on from the ``value`` of those.
+
+    Unlike a ``Digest`` it needs nothing but that to go on in another process. Feed from a thread.
+    """
+
+    def __init__(self, value: str) -> None:
+        self._crc = decode_crc64nvme(value)
+
+    def update(self, piece: bytes) -> None:
+        """Feed the next bytes."""
+        self._crc = checksums.crc64nvme(piece, self._crc)
+
+    def extend(self, crc64nvme: str, size: int) -> None:
+        """Take the next ``size`` bytes for fed, of which the checksum is known."""
+        self._crc = checksums.combine_crc64nvme(self._crc, decode_crc64nvme(crc64nvme), size)
+
+    @property
+    def value(self) -> str:
+        """CRC64NVME of all bytes so far, base64 as S3 writes it."""
+        return encode_crc64nvme(self._crc)
+
+
 class Digest:
     """Size, CRC64NVME and BLAKE3 of everything that was fed to it.
 

@@ -2,15 +2,19 @@
 
 The comments here are the contract; ``tests/conformance/test_intakes.py`` holds every store to it.
 The caller sees to it that one appender works on an intake at a time, and only means to: one that
-was presumed dead may still be at work. It can spoil nothing that was acknowledged.
+was presumed dead may still be at work. It can spoil nothing that was acknowledged, as nothing is
+ever written over: who cannot be sure to be alone with an object begins another one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from mediatheque.domain.errors import ConflictError
 from mediatheque.domain.intakes import Intake, Segment
-from mediatheque.storage.stores import ObjectInfo
+
+if TYPE_CHECKING:
+    from mediatheque.storage.stores import ObjectInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,16 @@ class Hasher(Protocol):
 
 
 class Appender(Protocol):
-    """Bytes on their way to the end of an intake. See ``IntakeStore.appender``."""
+    """Bytes on their way to the end of an intake. See ``IntakeStore.appender``.
+
+    After an error it is of no more use, save that it must be closed.
+    """
 
     async def write(self, piece: bytes) -> None:
         """Take the next bytes. Applies back-pressure; holds a bounded amount.
 
-        Raises StorageFullError or UnavailableError, this one also while another appender of the
-        same intake, presumed dead, holds on to it.
+        Raises StorageFullError or UnavailableError, and ConflictError when the store does not
+        have the acknowledged bytes any more.
         """
 
     async def flush(self) -> Appended:
@@ -49,10 +56,12 @@ class Appender(Protocol):
         returned, the former segments are as good as they were. Raises what ``write`` raises.
         """
 
-    async def close(self) -> None:
-        """Let go. What was not flushed is discarded, now or by the next appender. Never raises.
+    async def close(self, *, recorded: bool = True) -> None:
+        """Let go. What was not flushed is discarded. Never raises; harmless when called twice.
 
-        Harmless when called twice. Waits for what is under way.
+        ``recorded=False`` says that nothing of this appender was recorded, nor will be: what was
+        flushed is discarded, too, as the bytes turned out to be wrong. When in doubt it stays,
+        which costs nothing but room. Waits for what is under way.
         """
 
 
@@ -60,16 +69,26 @@ class IntakeStore(Protocol):
     """The part of a store that intakes need."""
 
     def appender(self, intake: Intake, *, digests: Sequence[Hasher] = ()) -> Appender:
-        """Continue an intake behind its acknowledged bytes; what is there already is discarded.
+        """Continue an intake behind its acknowledged bytes; what else is there counts for nothing.
 
-        ``digests`` are fed every byte that is written. Contacts nobody yet.
+        ``digests`` are fed every byte that is written, at the latest when ``flush`` returns.
+        Contacts nobody yet.
         """
 
-    async def join(self, intake: Intake, key: str, *, content_type: str) -> ObjectInfo:
+    async def join(self, intake: Intake, key: str, *, content_type: str) -> "ObjectInfo":
         """Make exactly the acknowledged bytes one durable object under ``key``; return it.
 
         A rename locally, a copy inside the store on S3. When the object is there already with the
         intake's size and checksum (as far as the store tells one), an earlier call made it. The
         segments' objects may be gone afterwards; what is left of them the caller deletes. Raises
-        ConflictError when the store does not have the acknowledged bytes any more.
+        ConflictError when the store does not have the acknowledged bytes any more,
+        StorageFullError or UnavailableError.
         """
+
+
+def lost(intake: Intake) -> ConflictError:
+    """Return the error that says that acknowledged bytes are gone."""
+    return ConflictError(
+        f"Bytes of {intake.id} that were received are not in the store any more, or are not what "
+        "they were. Send everything again, as a new one."
+    )

@@ -30,7 +30,12 @@ def safe_name(name: str) -> str:
 
 def original(media_id: UUID, name: str) -> str:
     """Key of a finished media."""
-    return f"{ORIGINALS}{media_id}/{safe_name(name)}"
+    return original_folder(media_id) + safe_name(name)
+
+
+def original_folder(media_id: UUID) -> str:
+    """What the key of a finished media begins with, whatever its name."""
+    return f"{ORIGINALS}{media_id}/"
 
 
 def staging(upload_id: UUID, attempt: str) -> str:

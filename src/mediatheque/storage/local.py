@@ -12,7 +12,7 @@ import itertools
 import os
 import stat
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -20,9 +20,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
+from mediatheque.domain.intakes import Intake
 from mediatheque.storage import durable as disk
+from mediatheque.storage.intakes import Hasher, lost
+from mediatheque.storage.local_appender import LocalAppender, lock_file, release_file
 from mediatheque.storage.local_sender import LocalSender
 from mediatheque.storage.local_writer import LocalWriter, WriteBudget
+from mediatheque.storage.segments import join_by_merging, joined, joined_now
 from mediatheque.storage.sending import Sending, Source, in_thread
 from mediatheque.storage.stores import ObjectInfo, Stored
 
@@ -31,6 +35,9 @@ _READ_BYTES = 1 << 20
 _LIST_BATCH = 500
 _THREADS = 8
 _SENDERS = 8  # more of them wait for the same disk
+_APPENDERS = 16  # what they sync together costs the disk little more than one of them
+_WRITING_BYTES = 4 << 20
+_APPENDING_BYTES = 16 << 20  # many short pieces, each written whole
 
 T = TypeVar("T")
 
@@ -48,7 +55,9 @@ class LocalStore:
         self._reserved_bytes = reserved_bytes
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-store")
         self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="local-sender")
-        self._budget = WriteBudget()
+        self._appenders = ThreadPoolExecutor(_APPENDERS, thread_name_prefix="local-appender")
+        self._budget = WriteBudget(_WRITING_BYTES)
+        self._appending_budget = WriteBudget(_APPENDING_BYTES)
 
     async def check(self) -> None:
         """See ``Store.check``."""
@@ -130,6 +139,36 @@ class LocalStore:
         except OSError as error:
             raise disk.storage_error(error) from error
 
+    def appender(self, intake: Intake, *, digests: Sequence[Hasher] = ()) -> LocalAppender:
+        """See ``IntakeStore.appender``."""
+        return LocalAppender(
+            intake,
+            path_of=self._path,
+            digests=digests,
+            threads=self._appenders,
+            budget=self._appending_budget,
+            durable=self._durable,
+            reserved_bytes=self._reserved_bytes,
+        )
+
+    async def join(self, intake: Intake, key: str, *, content_type: str) -> ObjectInfo:
+        """See ``IntakeStore.join``. What crashes left in several files is copied, hence verified.
+
+        So is a file that somebody still writes to, who may be stopped for ever.
+        """
+        done = await joined(self, intake, key)
+        if done is None:
+            try:
+                return await self._join(intake, key, content_type)
+            except ConflictError:
+                # A call that nobody waits for any more may have moved the file meanwhile.
+                done = await joined(self, intake, key)
+                if done is None:
+                    raise
+        if self._durable:  # who made it may not have come further than the rename
+            await self._run(lambda: disk.sync_folder(self._path(key).parent))
+        return done
+
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """See ``Store.list``. In no particular order."""
         found = self._walk(self._root, prefix)
@@ -164,6 +203,7 @@ class LocalStore:
 
     async def close(self) -> None:
         """See ``Store.close``."""
+        await asyncio.to_thread(self._appenders.shutdown)
         await asyncio.to_thread(self._senders.shutdown)
         await asyncio.to_thread(self._threads.shutdown)
 
@@ -229,6 +269,47 @@ class LocalStore:
         if moved is None:
             raise UnavailableError(f"The object {target} vanished while it was being moved.")
         return moved
+
+    async def _join(self, intake: Intake, key: str, content_type: str) -> ObjectInfo:
+        try:
+            moved = await self._run(lambda: self._move_segments(intake, self._path(key)))
+        except OSError as error:
+            raise disk.storage_error(error) from error
+        if not moved:
+            return await join_by_merging(self, intake, key, content_type=content_type)
+        return await joined_now(self, intake, key)
+
+    def _move_segments(self, intake: Intake, target: Path) -> bool:
+        """Give the one file of an intake its final name; False when it is not one, or in use."""
+        if len(intake.segments) != 1:
+            return False
+        path = self._path(intake.segments[0].object_key)
+        try:
+            descriptor = lock_file(path)
+        except FileNotFoundError as error:
+            raise lost(intake) from error
+        if descriptor is None:
+            return False
+        try:
+            self._cut(descriptor, intake)
+            disk.rename(path, target, durable=self._durable)
+            if self._durable:
+                disk.sync_folder(path.parent)
+            with contextlib.suppress(OSError):  # not empty: other files were never recorded
+                path.parent.rmdir()
+        finally:
+            release_file(descriptor)
+        return True
+
+    def _cut(self, descriptor: int, intake: Intake) -> None:
+        """Remove what is behind the acknowledged bytes."""
+        size = os.fstat(descriptor).st_size
+        if size < intake.size:
+            raise lost(intake)
+        if size > intake.size:
+            os.ftruncate(descriptor, intake.size)
+            if self._durable:
+                disk.sync_file(descriptor)
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[ObjectInfo]:
         try:

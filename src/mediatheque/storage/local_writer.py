@@ -16,23 +16,23 @@ from mediatheque.storage.digest import Digest
 from mediatheque.storage.stores import Stored
 
 _BATCH_BYTES = 1 << 20
-_BUDGET_BYTES = 4 << 20
 _WRITE_BACK_BYTES = 8 << 20
 
 
 class WriteBudget:
-    """Keeps the batches of all writers of one process together under a bound.
+    """Keeps the batches of all writers of one process together under ``total`` bytes.
 
     With few writers a batch is large and threads are cheap; with a hundred it is small.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, total: int) -> None:
         self.writers = 0
+        self._total = total
 
     @property
     def batch_bytes(self) -> int:
         """How many bytes one writer may gather before it hands them to a thread."""
-        return min(_BATCH_BYTES, _BUDGET_BYTES // max(1, self.writers))
+        return min(_BATCH_BYTES, self._total // max(1, self.writers))
 
     @property
     def crowded(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from mediatheque.domain.intakes import Segment
 from mediatheque.storage.pace import UNLIMITED, Pace
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_errors import is_gone, is_missing
@@ -16,24 +17,6 @@ from mediatheque.storage.stores import ObjectInfo
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CompleteMultipartUploadRequestTypeDef
-
-PART_BYTES = 8 << 20
-MOST_PARTS = 10_000
-_MIB = 1 << 20
-_PLANNED_PARTS = 9_900
-_PARTS_BEFORE_DOUBLING = 1_000
-
-
-def part_bytes(size_hint: int | None, number: int) -> int:
-    """Return how large part ``number`` (from 1) shall be, in bytes.
-
-    S3 takes 10,000 parts. With a size to expect, all parts are equal; without one they double
-    every 1,000 parts, which reaches beyond S3's largest object.
-    """
-    if size_hint is None:
-        return PART_BYTES << ((number - 1) // _PARTS_BEFORE_DOUBLING)
-    mebibytes = -(-size_hint // (_PLANNED_PARTS * _MIB))
-    return max(PART_BYTES, mebibytes * _MIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +112,21 @@ class MultipartUpload:
             CopySource={"Bucket": self._bucket.name, "Key": self._bucket.full_key(source.key)},
             CopySourceRange=f"bytes={start}-{end - 1}",
             CopySourceIfMatch=source.etag,
+        )
+        self._etags[number] = answer["CopyPartResult"]["ETag"]
+
+    def copy_segment(self, number: int, segment: Segment) -> None:
+        """Let the store take a segment of an intake, of which there is only one version."""
+        answer = self._bucket.client.upload_part_copy(
+            Bucket=self._bucket.name,
+            Key=self._key,
+            UploadId=self.id,
+            PartNumber=number,
+            CopySource={
+                "Bucket": self._bucket.name,
+                "Key": self._bucket.full_key(segment.object_key),
+            },
+            CopySourceRange=f"bytes=0-{segment.size - 1}",
         )
         self._etags[number] = answer["CopyPartResult"]["ETag"]
 

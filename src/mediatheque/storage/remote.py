@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +21,12 @@ from mediatheque.domain.errors import (
     NotFoundError,
     UnavailableError,
 )
+from mediatheque.domain.intakes import Intake
+from mediatheque.storage.intakes import Hasher
+from mediatheque.storage.object_appender import ObjectAppender
 from mediatheque.storage.remote_errors import obstore_errors
 from mediatheque.storage.remote_writer import RemoteWriter
+from mediatheque.storage.segments import join_by_merging
 from mediatheque.storage.sending import Sending, Source, send_by_writer
 from mediatheque.storage.stores import ObjectInfo, ObjectWriter, Stored
 
@@ -162,6 +166,14 @@ class RemoteStore:
         with obstore_errors(self._place, source.key):
             await obstore.copy_async(self._objects, source.key, target)
         return await self._finish_promotion(source, target)
+
+    def appender(self, intake: Intake, *, digests: Sequence[Hasher] = ()) -> ObjectAppender:
+        """See ``IntakeStore.appender``."""
+        return ObjectAppender(self, intake, digests)
+
+    async def join(self, intake: Intake, key: str, *, content_type: str) -> ObjectInfo:
+        """See ``IntakeStore.join``. obstore puts no objects together, so bytes pass us."""
+        return await join_by_merging(self, intake, key, content_type=content_type)
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """See ``Store.list``."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 
 from mediatheque.domain.errors import NotFoundError
-from mediatheque.storage.multipart import MOST_PARTS, MultipartUpload
+from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.remote import changed
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_errors import is_missing, is_precondition

@@ -95,6 +95,11 @@ def is_precondition(error: ClientError) -> bool:
     return status_of(error) == 412
 
 
+def is_checksum_refused(error: ClientError) -> bool:
+    """Tell whether the store has other bytes than the checksum says."""
+    return code_of(error) in _REFUSED_CHECKSUM
+
+
 def is_passing(error: ClientError | HTTPError) -> bool:
     """Tell whether sending the same bytes again can help.
 
@@ -102,7 +107,7 @@ def is_passing(error: ClientError | HTTPError) -> bool:
     """
     if is_overload(error):
         return True
-    return isinstance(error, ClientError) and code_of(error) in _REFUSED_CHECKSUM
+    return isinstance(error, ClientError) and is_checksum_refused(error)
 
 
 def is_overload(error: Exception) -> bool:

@@ -8,9 +8,10 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 
 from mediatheque.storage.digest import Digest
-from mediatheque.storage.multipart import PART_BYTES, KeptPart, MultipartUpload, part_bytes
+from mediatheque.storage.multipart import KeptPart, MultipartUpload
 from mediatheque.storage.pace import StoppedError
 from mediatheque.storage.part_buffers import PartBuffers
+from mediatheque.storage.part_sizes import PART_BYTES, part_bytes
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_errors import s3_errors, status_of
 from mediatheque.storage.sending import (

@@ -8,8 +8,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from mediatheque.domain.errors import TooLargeError
 from mediatheque.storage.digest import Digest
-from mediatheque.storage.multipart import MOST_PARTS, MultipartUpload, part_bytes
+from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_buffers import anonymous_pages
+from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.stores import Stored
 

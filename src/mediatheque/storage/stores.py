@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mediatheque.storage.intakes import IntakeStore
+
 if TYPE_CHECKING:
     from mediatheque.storage.sending import Sending, Source
 
@@ -63,7 +65,7 @@ class ObjectWriter(Protocol):
         """Leave nothing behind. Harmless after ``commit`` and when called twice; never raises."""
 
 
-class Store(Protocol):
+class Store(IntakeStore, Protocol):
     """An object store. Every method may raise UnavailableError when the store does not answer."""
 
     async def check(self) -> None:

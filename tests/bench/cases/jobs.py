@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psutil
 
 from tests.bench.job_worker import AT_ONCE
-from tests.bench.outcome import BenchError, Figure, Outcome
+from tests.bench.outcome import BenchError, Figure, Outcome, percentile
 from tests.bench.plan import Plan
 from tests.bench.probe import cpu_seconds
 from tests.bench.workers import Engine, engine
@@ -46,7 +46,7 @@ async def _measure(plan: Plan) -> list[Outcome]:
         _figure(f"Enqueued, {AT_ONCE} callers at once", "jobs/s", together),
         _figure(f"Jobs that do nothing, one worker, {AT_ONCE} at once", "jobs/s", ran),
         _figure("From enqueue to start, idle worker, median", "ms", [statistics.median(starts)]),
-        _figure("From enqueue to start, idle worker, p99", "ms", [_p99(starts)]),
+        _figure("From enqueue to start, idle worker, p99", "ms", [percentile(starts, 99)]),
         _figure("An idle worker", "% of a core", [idle]),
         _figure("The database beside an idle worker", "% of a core", [idle_database]),
         _figure(
@@ -141,9 +141,3 @@ async def _take_over(jobs: Engine) -> float:
             await jobs.cancel(job)
             await wait_for("cancelled")
     return seconds
-
-
-def _p99(values: Sequence[float]) -> float:
-    """Return the 99th percentile (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[-(-99 * len(ordered) // 100) - 1]

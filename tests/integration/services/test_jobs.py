@@ -215,10 +215,10 @@ async def test_workers_that_wake_from_a_long_sleep_together_do_not_end_each_othe
         while not await fetch(database_url, "SELECT 1 FROM workers"):
             await asyncio.sleep(0.02)
         async with database.begin() as transaction:
-            await workers.beat(transaction, other, "other")
+            await workers.beat(transaction, other, "other", warning=None)
         await execute(database_url, "UPDATE workers SET seen_at = now() - interval '2 hours'")
         async with database.begin() as transaction:
-            await workers.beat(transaction, other, "other")
+            await workers.beat(transaction, other, "other", warning=None)
             await until_somebody_waits(database_url)
             await workers.remove_silent(transaction, seconds=3600)
         await asyncio.sleep(0.5)
@@ -227,3 +227,20 @@ async def test_workers_that_wake_from_a_long_sleep_together_do_not_end_each_othe
     assert len(await fetch(database_url, "SELECT 1 FROM workers")) == 2
     attending.cancel()
     await asyncio.gather(attending, return_exceptions=True)
+
+
+async def test_a_worker_can_warn_its_operator(database: Database, database_url: str) -> None:
+    await execute(database_url, "TRUNCATE workers")
+    service = WorkerService(database)
+    attending = [
+        asyncio.create_task(service.attend("weak", warning="This system has no lock.")),
+        asyncio.create_task(service.attend("well")),
+    ]
+    async with asyncio.timeout(10):
+        while len(await service.alive()) < 2:
+            await asyncio.sleep(0.02)
+
+    assert await service.alive() == {"weak": "This system has no lock.", "well": None}
+    for task in attending:
+        task.cancel()
+    await asyncio.gather(*attending, return_exceptions=True)

@@ -20,7 +20,9 @@ def test_the_client_imports_nothing_else_of_the_package() -> None:
     assert {name for name in ours if not name.startswith("mediatheque.client")} == {"mediatheque"}
 
 
-@pytest.mark.parametrize("verb", ["get", "jobs", "ls", "schedules", "sync", "transfer", "upload"])
+@pytest.mark.parametrize(
+    "verb", ["get", "jobs", "ls", "process", "record", "schedules", "sync", "transfer", "upload"]
+)
 def test_users_commands_know_neither_the_database_nor_the_store(verb: str) -> None:
     modules = imported(f"mediatheque.cli.{verb}")
 

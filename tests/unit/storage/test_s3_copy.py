@@ -2,7 +2,7 @@
 
 import pytest
 
-from mediatheque.storage.multipart import MOST_PARTS
+from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.s3_copy import LARGEST_COPY, copied_part_bytes
 
 TIB = 1 << 40

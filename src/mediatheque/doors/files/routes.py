@@ -186,7 +186,15 @@ async def _file(services: Services, media: Media, base: str) -> File:
         base_url=base,
         disposition=content_disposition(media.filename, inline=is_safe_inline(media.mime_type)),
     )
-    return File(str(media.id), media.filename, media.size, media.tags, url, media.created_at)
+    return File(
+        id=str(media.id),
+        name=media.filename,
+        size=media.size,
+        tags=media.tags,
+        url=url,
+        uploaded=media.created_at,
+        meta=media.meta,
+    )
 
 
 router = Router(

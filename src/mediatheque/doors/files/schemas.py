@@ -28,7 +28,10 @@ class Success(Struct, frozen=True):
 
 
 class File(Struct, frozen=True):
-    """One file. ``size`` in bytes; ``url`` is a download link that works for a limited time."""
+    """One file. ``size`` in bytes; ``url`` is a download link that works for a limited time.
+
+    ``meta`` is what was found out about it.
+    """
 
     id: str
     name: str
@@ -36,6 +39,7 @@ class File(Struct, frozen=True):
     tags: tuple[str, ...]
     url: str
     uploaded: datetime
+    meta: dict[str, Any]
 
 
 class FilePage(Struct, frozen=True):

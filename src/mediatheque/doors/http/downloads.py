@@ -57,7 +57,8 @@ class Representation:
     """Bytes as they are offered to clients.
 
     ``size`` in bytes. ``content_type`` may be any text, a bad one is not sent. ``etag`` is a
-    strong entity tag with its quotes. ``last_modified`` is aware. ``filename`` may be any text.
+    strong entity tag with its quotes. ``last_modified`` is aware; None for bytes that change too
+    often for a date to tell (RFC 9110, section 8.8.2.2). ``filename`` may be any text.
     ``inline`` asks for display in the browser; it is granted to types known to be safe only.
     ``path`` is the file that holds exactly these bytes, when there is one on this machine.
     ``read`` yields the bytes from a start to before an end.
@@ -66,7 +67,7 @@ class Representation:
     size: int
     content_type: str
     etag: str
-    last_modified: datetime
+    last_modified: datetime | None
     filename: str
     inline: bool
     path: Path | None
@@ -199,7 +200,7 @@ def plan(
     etag, last_modified = representation.etag, representation.last_modified
     validators = (
         ("etag", etag),
-        ("last-modified", format_datetime(last_modified.astimezone(UTC), usegmt=True)),
+        *_dated(last_modified),
         ("cache-control", cache_control),
     )
     match evaluate(method, headers, etag=etag, last_modified=last_modified):
@@ -223,6 +224,12 @@ def plan(
             ),
         )
     return _answer_with_bytes(representation, selected, validators)
+
+
+def _dated(last_modified: datetime | None) -> tuple[tuple[str, str], ...]:
+    if last_modified is None:
+        return ()
+    return (("last-modified", format_datetime(last_modified.astimezone(UTC), usegmt=True)),)
 
 
 def _answer_with_bytes(

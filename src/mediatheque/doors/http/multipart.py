@@ -104,6 +104,38 @@ async def read_form(
     return Form(fields, file)
 
 
+async def read_file(
+    content_type: str | None, pieces: AsyncIterator[bytes]
+) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of the one file of a form, whatever the name of its field.
+
+    Ends when the form has been read to its end: whoever got all bytes knows that it was whole.
+    Small fields are ignored. Raises InvalidError for a form without a file or with two, and for
+    what ``read_form`` refuses. Passes on whatever ``pieces`` raises.
+    """
+    parts = files = field_bytes = 0
+    name, in_file = "", False
+    async with aclosing(_events(_boundary(content_type), pieces)) as events:
+        async for event in events:
+            if isinstance(event, MultipartSegment):
+                parts += 1
+                name, in_file = event.name or "", event.filename is not None
+                files += in_file
+                field_bytes = 0
+                if parts > MAX_PARTS:
+                    raise InvalidError(f"the form has more than {MAX_PARTS} parts")
+                if files > 1:
+                    raise _invalid(name, "is a second file")
+            elif event and in_file:
+                yield event
+            elif event:
+                field_bytes += len(event)
+                if field_bytes > MAX_FIELD_BYTES:
+                    raise _invalid(name, f"is longer than {MAX_FIELD_BYTES} bytes")
+    if not files:
+        raise InvalidError("the form has no file: no part of it has a filename")
+
+
 async def _events(boundary: str, pieces: AsyncIterator[bytes]) -> Events:
     """Turn body pieces into the parser's events: a segment, its pieces, None at its end."""
     parser = PushMultipartParser(boundary)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from litestar.openapi.spec import (
     OpenAPIMediaType,
@@ -30,8 +31,12 @@ def with_body(
     *,
     required: bool = True,
     parameters: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> type[Operation]:
-    """Return the class of an operation that reads a body of this type, and query parameters."""
+    """Return the class of an operation that reads a body of this type.
+
+    It also reads these query parameters and headers: name and description.
+    """
 
     @dataclass
     class WithBody(Operation):
@@ -40,16 +45,22 @@ def with_body(
             self.request_body = RequestBody(
                 content={media_type: OpenAPIMediaType(schema=schema)}, required=required
             )
-            self.parameters = [*(self.parameters or []), *_declared(parameters or {})]
+            self.parameters = [
+                *(self.parameters or []),
+                *_declared(parameters or {}),
+                *_declared(headers or {}, place="header"),
+            ]
 
     return WithBody
 
 
-def _declared(parameters: Mapping[str, str]) -> list[Parameter]:
+def _declared(
+    parameters: Mapping[str, str], *, place: Literal["query", "header"] = "query"
+) -> list[Parameter]:
     return [
         Parameter(
             name=name,
-            param_in="query",
+            param_in=place,
             description=description,
             schema=Schema(type=OpenAPIType.STRING),
         )

@@ -54,6 +54,20 @@ def parse_pairs(query_string: bytes) -> Pairs:
     return pairs
 
 
+def parse_query(pairs: Pairs, *, known: frozenset[str]) -> dict[str, str]:
+    """Return the parameters of a query. Raises InvalidError for one that is not known."""
+    query = dict(pairs)
+    for name, text in query.items():
+        if name not in known:
+            raise InvalidError(
+                f"There is no parameter {name[:100]!r}; known are {', '.join(sorted(known))}.",
+                field=name,
+            )
+        if "\0" in text:
+            raise InvalidError("A parameter must not contain a NUL character.", field=name)
+    return query
+
+
 def parse_whole_number(text: str, *, field: str, least: int, most: int) -> int:
     """Return the number that ``text`` writes in digits. Raises InvalidError outside the bounds."""
     if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):

@@ -7,31 +7,54 @@ from typing import Any
 
 from litestar import Request, Response, Router, get, post, route
 from litestar.enums import HttpMethod
+from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.response import Redirect
 
 from mediatheque.auth.principals import resolve_principal
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.paging import parse_boolean
+from mediatheque.domain.processing import Step
 from mediatheque.doors.bytes import representation
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
+from mediatheque.doors.http.bodies import parse_json
 from mediatheque.doors.http.downloads import (
     Download,
     content_disposition,
     is_safe_inline,
 )
 from mediatheque.doors.http.multipart import FilePart, read_form
-from mediatheque.doors.http.openapi import with_parameters
+from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import base_url, content_length, media_type_for, parse_pairs
 from mediatheque.doors.jsonapi.documents import MEDIA_TYPE, page_links, page_meta
 from mediatheque.doors.jsonapi.openapi import list_parameters
 from mediatheque.doors.jsonapi.query import parse_fields, parse_query
-from mediatheque.doors.medias.schemas import COLLECTION, Document, Page, resource
+from mediatheque.doors.medias.schemas import (
+    COLLECTION,
+    Document,
+    JobIdentifier,
+    JobReference,
+    Page,
+    parse_steps,
+    resource,
+)
 from mediatheque.services.medias import check_address
 
 FILE_FIELDS = frozenset({"media", "file"})
 FORM_FIELDS = frozenset({"project_id", "key", "public"})
 
 AnyRequest = Request[Any, Any, Any]
+
+_STEPS = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={
+        "steps": Schema(
+            type=OpenAPIType.ARRAY,
+            items=Schema(type=OpenAPIType.STRING, enum=[str(step) for step in Step]),
+            min_items=1,
+        )
+    },
+    required=["steps"],
+)
 
 
 @get("/medias", operation_class=with_parameters(list_parameters(COLLECTION)), summary="List medias")
@@ -136,6 +159,27 @@ async def upload(
     return Response(Document(resource(media)), media_type=media_type_for(request, MEDIA_TYPE))
 
 
+@post(
+    "/medias/process/{name:str}",
+    status_code=202,
+    operation_class=with_body("application/json", _STEPS),
+    summary="Look into a media, or make others of it",
+)
+async def process(
+    request: AnyRequest, services: GivenServices, bodies: GivenBodies, name: str
+) -> Response[JobIdentifier]:
+    """Let a job do the ``steps`` that the body names with an original, and answer at once."""
+    resource_name, _ = _address(request, name, None)
+    steps = parse_steps(parse_json(await bodies.read_all(request)))
+    job = await services.processing.request(resolve_principal(), resource_name, steps)
+    return Response(
+        JobIdentifier(JobReference(str(job.id))),
+        status_code=202,
+        media_type=media_type_for(request, MEDIA_TYPE),
+        headers={"Location": f"/jobs/{job.id}"},
+    )
+
+
 def _address(request: AnyRequest, name: str, key: str | None) -> tuple[str, str]:
     """Return the address that the path and ``?key=`` name. Raises InvalidError."""
     if b"%2f" in request.scope["raw_path"].lower():
@@ -161,5 +205,5 @@ def _check_fields(fields: dict[str, str]) -> None:
         raise InvalidError(f"The form has an unknown field {unknown[0]!r}.", field=unknown[0])
 
 
-router = Router("/", route_handlers=[index, info, download, upload])
-prefixed_router = Router("/api/v1/media", route_handlers=[index, info, download, upload])
+router = Router("/", route_handlers=[index, info, download, upload, process])
+prefixed_router = Router("/api/v1/media", route_handlers=[index, info, download, upload, process])

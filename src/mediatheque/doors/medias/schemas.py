@@ -5,7 +5,9 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
+from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.media import LISTED_FIELDS, Media
+from mediatheque.domain.processing import Step
 from mediatheque.doors.jsonapi.documents import Links
 from mediatheque.doors.jsonapi.query import Collection
 
@@ -52,6 +54,19 @@ class Document(Struct, frozen=True):
     data: Resource
 
 
+class JobReference(Struct, frozen=True):
+    """Which job it is; ``GET /jobs/{id}`` shows it."""
+
+    id: str
+    type: str = "media:jobs"
+
+
+class JobIdentifier(Struct, frozen=True):
+    """The job that does what was asked for."""
+
+    data: JobReference
+
+
 class Page(Struct, frozen=True):
     """One page of medias. ``meta`` is empty unless ``count=true`` was asked."""
 
@@ -90,3 +105,18 @@ def resource(media: Media, attributes: frozenset[str] | None = None) -> Resource
     if attributes is not None:
         everything = {name: everything[name] for name in everything if name in attributes}
     return Resource(TYPE, str(media.id), Attributes(**everything))  # type: ignore[arg-type]
+
+
+def parse_steps(body: object) -> list[Step]:
+    """Return the steps that a body such as ``{"steps": ["hls"]}`` names. Raises InvalidError."""
+    if not isinstance(body, dict):
+        raise InvalidError('The body must be a JSON object, such as {"steps": ["hls"]}.')
+    unknown = sorted(set(body) - {"steps"})
+    if unknown:
+        raise InvalidError(
+            f"There is nothing called {unknown[0][:100]!r} here.", field=unknown[0][:100]
+        )
+    steps = body.get("steps")
+    if not isinstance(steps, list) or not all(step in list(Step) for step in steps):
+        raise InvalidError(f"steps must be a list of some of {', '.join(Step)}.", field="steps")
+    return [Step(step) for step in steps]

@@ -14,7 +14,12 @@ from mediatheque.domain.transfers import BadSourcesError
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.bodies import BodyReader, parse_json
 from mediatheque.doors.http.openapi import with_body, with_parameters
-from mediatheque.doors.http.requests import base_url, parse_pairs, parse_whole_number
+from mediatheque.doors.http.requests import (
+    base_url,
+    parse_pairs,
+    parse_query,
+    parse_whole_number,
+)
 from mediatheque.doors.transfers.errors import answer_bad_sources
 from mediatheque.doors.transfers.schemas import (
     DEFAULT_TRANSFERS,
@@ -30,7 +35,6 @@ from mediatheque.doors.transfers.schemas import (
     parse_limit,
     parse_media_files,
     parse_object,
-    parse_query,
     parse_state,
     transfer_values,
 )

@@ -189,20 +189,6 @@ def parse_bandwidth(values: Mapping[str, Any]) -> int | None:
     return bandwidth
 
 
-def parse_query(pairs: list[tuple[str, str]], *, known: frozenset[str]) -> dict[str, str]:
-    """Return the parameters of a query. Raises InvalidError for one that is not known."""
-    query = dict(pairs)
-    for name, text in query.items():
-        if name not in known:
-            raise InvalidError(
-                f"There is no parameter {name[:100]!r}; known are {', '.join(sorted(known))}.",
-                field=name,
-            )
-        if "\0" in text:
-            raise InvalidError("A parameter must not contain a NUL character.", field=name)
-    return query
-
-
 def parse_limit(query: Mapping[str, str], *, default: int, least: int) -> int:
     """Return how many entries a page may have. Raises InvalidError."""
     text = query.get("limit")

@@ -195,6 +195,16 @@ async def test_conditions_decide_before_ranges(headers: dict[str, str], status: 
     assert head.status == (200 if status == 206 else status)
 
 
+async def test_bytes_without_a_date_are_judged_by_their_tag_alone() -> None:
+    future = "Fri, 31 Dec 2100 23:59:59 GMT"
+    undated = representation(last_modified=None)
+    for headers in ({}, {"if_modified_since": future}, {"if_range": future, "range": "bytes=0-9"}):
+        answer = await get(undated, **headers)
+        assert answer.status == 200
+        assert "last-modified" not in answer.headers
+    assert (await get(undated, if_none_match=undated.etag)).status == 304
+
+
 async def test_not_modified_repeats_the_validators() -> None:
     answer = await get(representation(), if_none_match="*")
     assert answer.headers == {

@@ -14,6 +14,7 @@ from mediatheque.doors.http.multipart import (
     MAX_PARTS,
     FilePart,
     Form,
+    read_file,
     read_form,
 )
 from tests.support.forms import BOUNDARY, FORM, form, part
@@ -271,3 +272,43 @@ async def test_any_split_of_the_body_gives_the_same_form(
     result = await read_form(FORM, pieces(), file_fields=FILE_FIELDS, on_file=receive_file)
     assert result.fields == {"a": value.decode(), "z": "1"}
     assert result.file == ("media", "f", None, content)
+
+
+async def file_of(body: bytes, content_type: str | None = FORM, size: int = 7) -> bytes:
+    return b"".join([piece async for piece in read_file(content_type, in_pieces(body, size))])
+
+
+@pytest.mark.parametrize("disposition", ['name="video"; filename="blob"', 'filename="x"; name=""'])
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_the_one_file_is_found_under_any_name(disposition: str, size: int) -> None:
+    content = bytes(range(256)) + b"\r\n--"
+    body = form(KEY, part(disposition, content), part('name="other"', b"x" * 100))
+    assert await file_of(body, size=size) == content
+
+
+async def test_an_empty_file_has_no_bytes() -> None:
+    assert await file_of(form(part('name="video"; filename=""', b""))) == b""
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (form(FILE, FILE), "'media' is a second file"),
+        (form(KEY), "has no file"),
+        (form(FILE)[:-20], "cannot be read"),
+        (form(FILE)[:60], "cannot be read"),
+        (b"", "cannot be read"),
+        (form(FILE, part('name="a"', b"x" * (MAX_FIELD_BYTES + 1))), "'a' is longer than"),
+        (form(*[part('name="a"', b"")] * MAX_PARTS, FILE), f"more than {MAX_PARTS} parts"),
+    ],
+)
+async def test_a_form_that_is_not_one_file_is_refused(body: bytes, says: str) -> None:
+    with pytest.raises(InvalidError, match=re.escape(says)):
+        await file_of(body)
+
+
+async def test_the_file_of_a_form_that_is_cut_off_does_not_end() -> None:
+    pieces = read_file(FORM, in_pieces(form(FILE)[:-4], 10_000))
+    assert await anext(pieces) == b"\x00\r\n--bytes\r\n"
+    with pytest.raises(InvalidError, match="cannot be read"):
+        await anext(pieces)

@@ -7,7 +7,13 @@ from litestar import Request
 
 from mediatheque.config import Settings
 from mediatheque.domain.errors import InvalidError
-from mediatheque.doors.http.requests import base_url, content_length, media_type_for, parse_pairs
+from mediatheque.doors.http.requests import (
+    base_url,
+    content_length,
+    media_type_for,
+    parse_pairs,
+    parse_query,
+)
 from tests.support.asgi import http_scope
 
 JSON_API = "application/vnd.api+json"
@@ -89,3 +95,13 @@ def test_parameters_are_read_in_order(query: bytes, pairs: list[tuple[str, str]]
 def test_a_query_that_cannot_be_read_is_refused(query: bytes) -> None:
     with pytest.raises(InvalidError):
         parse_pairs(query)
+
+
+def test_a_query_has_known_parameters_only() -> None:
+    known = frozenset({"limit", "after"})
+    assert parse_query([("limit", "3")], known=known) == {"limit": "3"}
+    with pytest.raises(InvalidError, match="no parameter 'page'; known are after, limit") as caught:
+        parse_query([("limit", "3"), ("page", "1")], known=known)
+    assert caught.value.field == "page"
+    with pytest.raises(InvalidError, match="NUL character"):
+        parse_query([("after", "a\0")], known=known)

@@ -1,4 +1,4 @@
-"""Intakes, recordings and their chunks."""
+"""Intakes, recordings and their chunks; warnings of workers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,7 @@ _TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Create the tables."""
+    """Create the tables, and the column of workers."""
     op.create_table(
         "intakes",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -74,4 +74,5 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["recording_id"], ["recordings.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("recording_id", "number"),
     )
+    op.add_column("workers", sa.Column("warning", sa.Text()))
     op.create_index("recording_chunks_start", "recording_chunks", ["recording_id", "start"])

@@ -1,0 +1,1 @@
+"""Door 1: medias that are received in chunks while they are being made."""

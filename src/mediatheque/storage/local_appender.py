@@ -1,0 +1,234 @@
+"""Bytes on their way to the end of an intake whose segments are files.
+
+Normally there is one file, which grows and becomes the object by a rename. Only who holds its lock
+writes to it, and only when it is exactly as long as was recorded. When it is longer, its end may
+never have been recorded because of a crash, or was recorded meanwhile by a process that presumes
+this one dead. Nobody can tell, so it is not written over: a new file is begun.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mediatheque.domain.intakes import Intake, Segment
+from mediatheque.storage import durable as disk
+from mediatheque.storage import keys
+from mediatheque.storage.digest import RunningCrc
+from mediatheque.storage.intakes import Appended, Hasher, lost
+from mediatheque.storage.local_writer import WriteBudget
+
+_WRITE_BACK_BYTES = 8 << 20
+
+
+class LocalAppender:
+    """See ``Appender``. Batches are written and hashed in a thread while the next one is gathered.
+
+    ``path_of`` tells the file of a key. What fits in one batch costs one hop to a thread, which
+    writes, hashes and syncs it.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        *,
+        path_of: Callable[[str], Path],
+        digests: Sequence[Hasher],
+        threads: ThreadPoolExecutor,
+        budget: WriteBudget,
+        durable: bool,
+        reserved_bytes: int,
+    ) -> None:
+        self._intake = intake
+        self._path_of = path_of
+        self._digests = digests
+        self._threads = threads
+        self._budget = budget
+        self._durable = durable
+        self._reserved_bytes = reserved_bytes
+        self._crc = RunningCrc(intake.crc64nvme)
+        self._before = intake.segments  # without the one that grows
+        self._key = ""
+        self._descriptor: int | None = None
+        self._begun = False  # rather than continued
+        self._start = 0  # of what this appender wrote, in the file
+        self._position = 0
+        self._synced = 0
+        self._written_back = 0
+        self._flushed = Appended(intake.segments, intake.size, intake.crc64nvme)
+        self._kept: int | None = None  # the file's length at the last flush that returned
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._writing: asyncio.Future[None] | None = None
+        self._closed = False
+        budget.writers += 1
+
+    async def write(self, piece: bytes) -> None:
+        """See ``Appender.write``."""
+        if self._gathered_bytes + len(piece) > self._budget.batch_bytes:
+            await self._pass_on()
+        self._gathered.append(piece)
+        self._gathered_bytes += len(piece)
+        if self._gathered_bytes >= self._budget.batch_bytes:
+            await self._pass_on()
+
+    async def flush(self) -> Appended:
+        """See ``Appender.flush``."""
+        await self._finish_batch()
+        if self._gathered_bytes or self._position > self._synced:
+            self._start_thread(self._append_and_sync)
+            await self._finish_batch()
+            self._kept = self._position
+            grown = Segment(self._key, self._position)
+            size = sum(segment.size for segment in self._before) + grown.size
+            self._flushed = Appended((*self._before, grown), size, self._crc.value)
+        return self._flushed
+
+    async def close(self, *, recorded: bool = True) -> None:
+        """See ``Appender.close``."""
+        if self._closed:
+            return
+        self._closed = True
+        self._gathered = []
+        self._budget.writers -= 1
+        if not recorded:
+            self._kept = None
+        # A cancelled caller must not leave the file locked.
+        await asyncio.shield(self._let_go())
+
+    async def _let_go(self) -> None:
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+            self._writing.exception()
+        if self._descriptor is None:
+            return
+        if self._position != self._kept:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
+        release_file(self._descriptor)
+        self._descriptor = None
+
+    async def _pass_on(self) -> None:
+        await self._finish_batch()
+        if self._gathered:
+            self._start_thread(self._append)
+            if self._budget.crowded:
+                await self._finish_batch()
+
+    def _start_thread(self, work: Callable[[bytes], None]) -> None:
+        batch, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        loop = asyncio.get_running_loop()
+        self._writing = loop.run_in_executor(self._threads, lambda: work(b"".join(batch)))
+
+    async def _finish_batch(self) -> None:
+        if self._writing is None:
+            return
+        try:
+            # A cancelled caller must not lose sight of a thread that holds the descriptor.
+            await asyncio.shield(self._writing)
+        except OSError as error:
+            raise disk.storage_error(error) from error
+        self._writing = None
+
+    def _append_and_sync(self, batch: bytes) -> None:
+        self._append(batch)
+        if self._durable:
+            disk.sync_file(self._opened())
+            if self._begun and self._kept is None:
+                disk.sync_folder(self._path_of(self._key).parent)
+        self._synced = self._position
+
+    def _append(self, batch: bytes) -> None:
+        descriptor = self._opened()
+        disk.check_room(descriptor, reserved=self._reserved_bytes, more=len(batch))
+        view = memoryview(batch)
+        while view:
+            count = os.pwrite(descriptor, view, self._position)
+            view, self._position = view[count:], self._position + count
+        self._crc.update(batch)
+        for digest in self._digests:
+            digest.update(batch)
+        pending = self._position - self._written_back
+        if self._durable and pending >= _WRITE_BACK_BYTES:
+            disk.start_write_back(descriptor, self._written_back, pending)
+            self._written_back = self._position
+
+    def _opened(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = self._continue()
+        if self._descriptor is None:
+            self._descriptor = self._begin()
+        return self._descriptor
+
+    def _continue(self) -> int | None:
+        """Open the last segment's file; None when that must not grow."""
+        if not self._intake.segments:
+            return None
+        last = self._intake.segments[-1]
+        path = self._path_of(last.object_key)
+        try:
+            if path.stat().st_size < last.size:
+                raise lost(self._intake)
+            descriptor = lock_file(path)
+        except FileNotFoundError as error:
+            raise lost(self._intake) from error
+        if descriptor is None:
+            return None
+        if os.fstat(descriptor).st_size != last.size:
+            release_file(descriptor)
+            return None
+        self._before = self._intake.segments[:-1]
+        self._key = last.object_key
+        self._start = self._position = self._synced = self._written_back = last.size
+        return descriptor
+
+    def _begin(self) -> int:
+        self._key = keys.staging(self._intake.id, uuid.uuid4().hex)
+        path = self._path_of(self._key)
+        disk.make_folder(path.parent, durable=self._durable)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # nobody else knows its name yet
+        self._begun = True
+        return descriptor
+
+    def _discard(self) -> None:
+        assert self._descriptor is not None
+        # What cannot be discarded only takes room: it was never recorded.
+        with contextlib.suppress(OSError):
+            if self._begun and self._kept is None:
+                path = self._path_of(self._key)
+                path.unlink()
+                path.parent.rmdir()
+            else:
+                os.ftruncate(self._descriptor, self._start if self._kept is None else self._kept)
+
+
+def lock_file(path: Path) -> int | None:
+    """Open the file at ``path`` for its one writer; None while another has it. ``flock(2)``.
+
+    The kernel unlocks the file of a process that dies, but not of one that is stopped. Raises
+    OSError, FileNotFoundError also when the file was moved away meanwhile.
+    """
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.stat()
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def release_file(descriptor: int) -> None:
+    """Unlock and close a file.
+
+    Closing alone would leave it locked while a process that is being forked has it open, too.
+    """
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)

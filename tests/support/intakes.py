@@ -1,0 +1,40 @@
+"""Intakes without a catalog: what was flushed counts as recorded when a test says so."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mediatheque.domain.ids import new_id
+from mediatheque.domain.intakes import Intake
+from mediatheque.storage.intakes import Appended, IntakeStore
+from mediatheque.storage.stores import Store
+from tests.support.stores import get
+
+
+def new_intake() -> Intake:
+    """Return an intake without bytes."""
+    now = datetime.now(UTC)
+    return Intake(id=new_id(), created_at=now, touched_at=now)
+
+
+def recorded(intake: Intake, appended: Appended) -> Intake:
+    """Return the intake as the catalog has it from then on."""
+    return replace(
+        intake, size=appended.size, crc64nvme=appended.crc64nvme, segments=appended.segments
+    )
+
+
+async def append(store: IntakeStore, intake: Intake, *pieces: bytes) -> Intake:
+    """Append and record some pieces, as one request does."""
+    appender = store.appender(intake)
+    for piece in pieces:
+        await appender.write(piece)
+    appended = await appender.flush()
+    await appender.close()
+    return recorded(intake, appended)
+
+
+async def acknowledged(store: Store, intake: Intake) -> bytes:
+    """Read an intake's bytes before they are joined."""
+    return b"".join(
+        [await get(store, segment.object_key, 0, segment.size) for segment in intake.segments]
+    )
