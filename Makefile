@@ -4,13 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SOURCES := src tests demo scripts
-SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --no-progress
+SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --no-progress --compile-bytecode
 FILES ?=
 BENCH ?=
 BROWSERS := chromium chromium-browser google-chrome
 FIND_BROWSER := for name in $(BROWSERS); do command -v $$name; done | grep -q .
-
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo browser test run check bench docs format clean
@@ -26,6 +24,7 @@ $(READY): pyproject.toml uv.lock Makefile
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE 'uv==[0-9.]+' pyproject.toml)"
 	@$(SYNC) || { echo "Trying again with the certificates of this system."; $(SYNC) --system-certs; }
+	@$(BIN)/python -m compileall -q src
 	@touch $(READY)
 
 demo: setup ## Start the service, put real files through every door, check every byte (FILES="a.mp4 b.jpg")
