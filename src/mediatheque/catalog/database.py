@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, Literal
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
@@ -15,6 +16,7 @@ from mediatheque.domain.errors import InvalidError, UnavailableError
 Transaction = AsyncConnection
 """What query modules take: a connection inside a transaction, or one that only reads."""
 
+_AUTOCOMMIT: Literal["AUTOCOMMIT"] = "AUTOCOMMIT"
 _CONNECT_SECONDS = 10
 _POOL_SECONDS = 30
 _COMMAND_SECONDS = 60
@@ -51,6 +53,13 @@ async def driver_connection(transaction: Transaction) -> Any:
     return (await transaction.get_raw_connection()).driver_connection
 
 
+def stands_alone(connection: Transaction) -> bool:
+    """Tell whether each statement on a connection is a transaction of its own."""
+    synchronous = connection.sync_connection
+    assert synchronous is not None  # it is open
+    return synchronous.get_execution_options().get("isolation_level") == _AUTOCOMMIT
+
+
 class DatabaseUnavailableError(UnavailableError):
     """It is the database that does not answer, not the store."""
 
@@ -67,7 +76,7 @@ class Database:
             # A server that is cut off without a word would be waited for for ever.
             connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _COMMAND_SECONDS},
         )
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._reading = self._engine.execution_options(isolation_level=_AUTOCOMMIT)
 
     @contextlib.asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
@@ -124,15 +133,20 @@ def _translated() -> Iterator[None]:
     except (InterfaceError, OperationalError, PoolTimeoutError, OSError, TimeoutError) as error:
         raise _unavailable() from error
     except DBAPIError as error:
-        if error.connection_invalidated or _is_connection_failure(error):
+        if error.connection_invalidated or _is_connection_failure(error.orig):
+            raise _unavailable() from error
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # see ``prepared``
+        closed = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+        if closed or _is_connection_failure(error):
             raise _unavailable() from error
         raise
 
 
-def _is_connection_failure(error: DBAPIError) -> bool:
+def _is_connection_failure(error: BaseException | None) -> bool:
     # SQLSTATE classes 08 (connection), 25006 (a standby, which may be promoted), 53 (resources),
     # 57P (shutdown, restart), 28 (credentials), 3D (no such database).
-    state = getattr(error.orig, "sqlstate", None) or ""
+    state = getattr(error, "sqlstate", None) or ""
     return state.startswith(("08", "25006", "53", "57P", "28", "3D"))
 
 

@@ -4,7 +4,7 @@ Who holds an intake may add to it. A hold that is not renewed ends by itself, by
 clock; until somebody else has taken the intake its former holder may still use it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from mediatheque.catalog.database import Transaction
+from mediatheque.catalog.prepared import Prepared
 from mediatheque.catalog.tables import intake_segments, intakes
 from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Segment
 
@@ -62,8 +63,8 @@ _MINE = intakes.c.holder == _HOLDER
 _FREE = or_(intakes.c.holder.is_(None), intakes.c.held_until < _NOW)
 _OPEN = intakes.c.closed.is_(False)
 
-_FIND = select(*_INTAKE).where(intakes.c.id == _ID)
-_TAKE = (
+_FIND = Prepared(select(*_INTAKE).where(intakes.c.id == _ID))
+_TAKE = Prepared(
     update(intakes)
     .where(intakes.c.id == _ID, _OPEN, or_(_FREE, _MINE), _LAX)
     .values(holder=_HOLDER, held_until=_UNTIL)
@@ -75,9 +76,7 @@ _RENEW = (
     .values(held_until=_UNTIL)
     .returning(intakes.c.id)
 )
-_RELEASE = (
-    update(intakes).where(intakes.c.id == _ID, _MINE, _LAX).values(holder=None, held_until=None)
-)
+_RELEASE = update(intakes).where(intakes.c.id == _ID, _MINE, _LAX).values(holder=None)
 
 # The parts of a statement that acknowledges bytes. What they mean is written by the same statement:
 # for that it reads ``ACKNOWLEDGED``, which is empty when the hold was lost.
@@ -158,7 +157,7 @@ async def add(transaction: Transaction, intake_id: UUID) -> None:
 
 async def find(transaction: Transaction, intake_id: UUID) -> Intake | None:
     """Return an intake with its segments."""
-    return _one(await transaction.execute(_FIND, {"intake_id": intake_id}))
+    return _intake(await _FIND.one(transaction, {"intake_id": intake_id}))
 
 
 async def take(
@@ -170,7 +169,7 @@ async def take(
     do not say ``transaction``: a hold need not survive a crash of the database.
     """
     values = {"intake_id": intake_id, "by": holder, "lease": timedelta(seconds=seconds)}
-    taken = _one(await connection.execute(_TAKE, values))
+    taken = _intake(await _TAKE.one(connection, values))
     if taken is not None and sum(segment.size for segment in taken.segments) != taken.size:
         # The statement waited for one that appended, and does not see the segments of that.
         return await find(connection, intake_id)
@@ -184,7 +183,7 @@ async def renew(connection: Transaction, intake_id: UUID, holder: UUID, *, secon
 
 
 async def release(connection: Transaction, intake_id: UUID, holder: UUID) -> None:
-    """Let go of an intake, if it is still held."""
+    """Let go of an intake, if it is still held. Until when it was held stays, as a sign of life."""
     await connection.execute(_RELEASE, {"intake_id": intake_id, "by": holder})
 
 
@@ -218,11 +217,10 @@ def _by_start(segments: Sequence[Segment]) -> dict[int, Segment]:
     return starts
 
 
-def _one(rows: Any) -> Intake | None:
-    row = rows.one_or_none()
+def _intake(row: Mapping[str, Any] | None) -> Intake | None:
     if row is None:
         return None
-    values = dict(row._mapping)  # noqa: SLF001 - the documented name of a row's mapping
+    values = dict(row)
     object_keys, sizes = values.pop("object_keys") or (), values.pop("sizes") or ()
     segments = tuple(Segment(*pair) for pair in zip(object_keys, sizes, strict=True))
     return Intake(**values, segments=segments)

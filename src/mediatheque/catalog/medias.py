@@ -182,7 +182,8 @@ async def remove_keys(transaction: Transaction, resource: str, keys: Sequence[st
 async def replace_original(transaction: Transaction, media_id: UUID, derived: Media) -> str:
     """Let what was derived from an original take its place, under a new id.
 
-    Returns the key of the object that the original had. The two share the derived one. What is known of the original stays known.
+    The two then share the derived object. What is known of the original stays known. Returns the
+    key of the object that it had.
     """
     place = (medias.c.resource == derived.resource, medias.c.key == "")
     old = (await transaction.execute(delete(medias).where(*place).returning(medias))).one()

@@ -4,6 +4,7 @@ Whoever changes a recording and its intake changes the intake first, so that no 
 for each other for ever.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,6 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Row,
     Select,
     Text,
     Uuid,
@@ -32,6 +32,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from mediatheque.catalog.database import Transaction
 from mediatheque.catalog.intakes import ACKNOWLEDGED, SEGMENTS_CHANGED, Acknowledgement
+from mediatheque.catalog.prepared import Prepared
 from mediatheque.catalog.tables import intakes, jobs, medias, recording_chunks, recordings
 from mediatheque.domain.jobs import JobStatus
 from mediatheque.domain.recordings import Chunk, Recording, RecordingState
@@ -42,18 +43,19 @@ _WITH_JOB: Select[Any] = select(
     recordings, jobs.c.status.label("job_status"), jobs.c.error.label("job_error")
 ).outerjoin(jobs, jobs.c.id == recordings.c.job_id)
 _CHUNK = tuple(recording_chunks.c[name] for name in Chunk.__dataclass_fields__)
-# Not IN, whose list would be written out anew each time that it is run.
-_ENDED = or_(
-    recordings.c.state == RecordingState.COMPLETE, recordings.c.state == RecordingState.FAILED
+# Its intake goes when its original comes: without both, people have deleted what it became.
+_THERE = or_(
+    exists().where(intakes.c.id == recordings.c.media_id),
+    exists().where(medias.c.resource == cast(recordings.c.id, Text)),
 )
-_HAS_MEDIAS = exists().where(medias.c.resource == cast(recordings.c.id, Text))
-_THERE = or_(~_ENDED, _HAS_MEDIAS)
 
 # Built once: putting these together for every chunk costs more than running them.
 _ID = bindparam("recording_id", type_=Uuid)
 _OWNER = bindparam("owner", type_=Text)
-_FIND = _WITH_JOB.where(
-    recordings.c.id == _ID, or_(_OWNER.is_(None), recordings.c.created_by == _OWNER), _THERE
+_FIND = Prepared(
+    _WITH_JOB.where(
+        recordings.c.id == _ID, or_(_OWNER.is_(None), recordings.c.created_by == _OWNER), _THERE
+    )
 )
 _BYTES = bindparam("bytes", type_=BigInteger)
 _COUNTED = (
@@ -77,8 +79,10 @@ _NUMBERED = (
     )
     .cte("numbered")
 )
-_ADD_CHUNK = select(_COUNTED.c.chunks, _COUNTED.c.size, _COUNTED.c.updated_at).add_cte(
-    *SEGMENTS_CHANGED, _NUMBERED
+_ADD_CHUNK = Prepared(
+    select(_COUNTED.c.chunks, _COUNTED.c.size, _COUNTED.c.updated_at).add_cte(
+        *SEGMENTS_CHANGED, _NUMBERED
+    )
 )
 
 
@@ -89,21 +93,23 @@ async def add(transaction: Transaction, **values: Any) -> Recording:
         .values(state=RecordingState.RECORDING, **values)
         .returning(recordings, literal(None).label("job_status"), literal(None).label("job_error"))
     )
-    return _recording(row.one())
+    return _recording(row.mappings().one())
 
 
 async def find(
     transaction: Transaction, recording_id: UUID, *, owner: str | None
 ) -> Recording | None:
-    """Return a recording that ``owner`` (None: anybody) may see; no ended one without medias."""
+    """Return a recording that ``owner`` (None: anybody) may see; none whose medias were deleted."""
     values = {"recording_id": recording_id, "owner": owner}
-    return _one(await transaction.execute(_FIND, values))
+    found = await _FIND.one(transaction, values)
+    return None if found is None else _recording(found)
 
 
 async def lock(transaction: Transaction, recording_id: UUID) -> Recording | None:
     """Return a recording and keep others from changing it until the transaction ends."""
     query = _WITH_JOB.where(recordings.c.id == recording_id).with_for_update(of=recordings)
-    return _one(await transaction.execute(query))
+    found = (await transaction.execute(query)).mappings().one_or_none()
+    return None if found is None else _recording(found)
 
 
 async def change(transaction: Transaction, recording_id: UUID, **values: Any) -> Recording:
@@ -112,13 +118,14 @@ async def change(transaction: Transaction, recording_id: UUID, **values: Any) ->
     await transaction.execute(
         update(recordings).where(this).values(**values, updated_at=func.now())
     )
-    return _recording((await transaction.execute(_WITH_JOB.where(this))).one())
+    changed = await transaction.execute(_WITH_JOB.where(this))
+    return _recording(changed.mappings().one())
 
 
 async def page(
     transaction: Transaction, *, after: Recording | None, limit: int, owner: str | None
 ) -> list[Recording]:
-    """Return recordings, newest first, ``after`` this one; no ended ones without medias."""
+    """Return recordings, newest first, ``after`` this one; none whose medias were deleted."""
     query = (
         _WITH_JOB.where(true() if owner is None else recordings.c.created_by == owner, _THERE)
         .order_by(recordings.c.created_at.desc(), recordings.c.id.desc())
@@ -127,18 +134,20 @@ async def page(
     if after is not None:
         place = tuple_(recordings.c.created_at, recordings.c.id)
         query = query.where(place < tuple_(literal(after.created_at), literal(after.id)))
-    return [_recording(row) for row in await transaction.execute(query)]
+    found = await transaction.execute(query)
+    return [_recording(row) for row in found.mappings()]
 
 
 async def quiet(transaction: Transaction, before: datetime, *, limit: int) -> list[Recording]:
-    """Return recordings with bytes that nobody has added to since ``before`` nor adds to now."""
+    """Return recordings with bytes that nobody has added to since ``before``, nor tried to."""
     query = (
         _WITH_JOB.join(intakes, intakes.c.id == recordings.c.media_id)
         .where(*_unattended(before), recordings.c.size > 0)
         .order_by(recordings.c.updated_at)
         .limit(limit)
     )
-    return [_recording(row) for row in await transaction.execute(query)]
+    found = await transaction.execute(query)
+    return [_recording(row) for row in found.mappings()]
 
 
 async def lock_without_job(transaction: Transaction, *, limit: int) -> list[Recording]:
@@ -153,7 +162,8 @@ async def lock_without_job(transaction: Transaction, *, limit: int) -> list[Reco
         .limit(limit)
         .with_for_update(of=recordings, skip_locked=True)
     )
-    return [_recording(row) for row in await transaction.execute(query)]
+    found = await transaction.execute(query)
+    return [_recording(row) for row in found.mappings()]
 
 
 async def remove_empty(transaction: Transaction, before: datetime, *, limit: int) -> int:
@@ -175,8 +185,8 @@ async def remove_empty(transaction: Transaction, before: datetime, *, limit: int
 
 
 async def remove_forgotten(transaction: Transaction, *, limit: int) -> int:
-    """Delete ended recordings whose medias were all deleted; return how many."""
-    forgotten = select(recordings.c.id).where(_ENDED, ~_HAS_MEDIAS).limit(limit)
+    """Delete recordings whose medias were all deleted; return how many."""
+    forgotten = select(recordings.c.id).where(~_THERE).limit(limit)
     query = delete(recordings).where(recordings.c.id.in_(forgotten)).returning(recordings.c.id)
     return len(list(await transaction.scalars(query)))
 
@@ -195,8 +205,8 @@ async def add_chunk(
     with nothing changed, when the hold of the intake was lost.
     """
     values = {"recording_id": recording.id, "bytes": size, "hash": blake3}
-    counted = (await connection.execute(_ADD_CHUNK, values | acknowledgement.values)).one_or_none()
-    return None if counted is None else replace(recording, **counted._mapping)  # noqa: SLF001 - the documented name of a row's mapping
+    counted = await _ADD_CHUNK.one(connection, values | acknowledgement.values)
+    return None if counted is None else replace(recording, **counted)
 
 
 async def chunk(transaction: Transaction, recording_id: UUID, number: int) -> Chunk | None:
@@ -226,21 +236,19 @@ async def _chunk(transaction: Transaction, query: Select[Any]) -> Chunk | None:
 
 
 def _unattended(before: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Return what is so of recordings that got nothing since ``before`` and get nothing now."""
+    """Return what is so of recordings that nobody has tried to add to since ``before``."""
     return (
         recordings.c.state == RecordingState.RECORDING,
         recordings.c.updated_at < before,
-        or_(intakes.c.holder.is_(None), intakes.c.held_until < func.clock_timestamp()),
+        or_(
+            intakes.c.held_until.is_(None),
+            intakes.c.held_until < func.least(literal(before), func.clock_timestamp()),
+        ),
     )
 
 
-def _one(rows: Any) -> Recording | None:
-    row = rows.one_or_none()
-    return None if row is None else _recording(row)
-
-
-def _recording(row: Row[Any]) -> Recording:
-    values = dict(row._mapping)  # noqa: SLF001 - the documented name of a row's mapping
+def _recording(row: Mapping[str, Any]) -> Recording:
+    values = dict(row)
     values["state"] = RecordingState(values["state"])
     status, error = values.pop("job_status"), values.pop("job_error")
     if values["state"] is RecordingState.PROCESSING and status in {

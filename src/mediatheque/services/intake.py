@@ -11,7 +11,7 @@ count for nothing; the next holder writes over them.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
@@ -108,10 +108,23 @@ class HeldIntake:
         kept = {segment.object_key for segment in self._committed.segments}
         return {segment.object_key for segment in self.intake.segments} - kept
 
-    async def keep(self) -> None:
-        """Renew the hold until this is cancelled, or the hold was lost."""
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew the hold during the block, as long as it is not lost."""
+        keeping: list[asyncio.Task[None]] = []
+        # Most holds are over before they would have to be renewed, and need no task.
+        due = asyncio.get_running_loop().call_later(
+            self._lease / 3, lambda: keeping.append(asyncio.create_task(self._keep()))
+        )
+        try:
+            yield
+        finally:
+            due.cancel()
+            for task in keeping:  # not waited for: it can renew nothing that was released
+                task.cancel()
+
+    async def _keep(self) -> None:
         while not self._lost:
-            await asyncio.sleep(self._lease / 3)
             try:
                 async with self._database.read() as connection:
                     self._lost = not await intakes.renew(
@@ -120,6 +133,7 @@ class HeldIntake:
             except UnavailableError as error:
                 # Until somebody else has taken the intake it can still be renewed.
                 log.warning("hold not renewed", intake=str(self.intake.id), error=error.detail)
+            await asyncio.sleep(self._lease / 3)
 
     async def release(self) -> None:
         """Let go of the intake. A hold that cannot be released ends by itself."""
@@ -151,14 +165,12 @@ class IntakeService:
         deadline = time.monotonic() + patience
         async with self._turn(intake_id, patience):
             held = await self._take(intake_id, deadline)
-            keeping = asyncio.create_task(held.keep())
             superseded: set[str] | None = None
             try:
-                yield held
+                with held.kept():
+                    yield held
                 superseded = held.superseded
             finally:
-                # Not waited for: it can renew nothing that was released.
-                keeping.cancel()
                 if superseded is None:
                     await held.release()
         if superseded:

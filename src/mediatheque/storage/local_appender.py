@@ -97,6 +97,9 @@ class LocalAppender:
         self._budget.writers -= 1
         if not recorded:
             self._kept = None
+        if self._writing is None and self._position == self._kept:
+            self._unlock()
+            return
         # A cancelled caller must not leave the file locked.
         await asyncio.shield(self._let_go())
 
@@ -108,8 +111,12 @@ class LocalAppender:
             return
         if self._position != self._kept:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
-        release_file(self._descriptor)
-        self._descriptor = None
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._descriptor is not None:
+            release_file(self._descriptor)
+            self._descriptor = None
 
     async def _pass_on(self) -> None:
         await self._finish_batch()

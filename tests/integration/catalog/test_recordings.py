@@ -40,9 +40,14 @@ async def quiet(database: Database, before: datetime = FAR, limit: int = 10) -> 
         return [one.id for one in await recordings.quiet(connection, before, limit=limit)]
 
 
-async def hold(database: Database, recording: Recording, seconds: float) -> None:
+async def hold(
+    database: Database, recording: Recording, seconds: float, *, release: bool = False
+) -> None:
+    holder = uuid4()
     async with database.read() as connection:
-        assert await intakes.take(connection, recording.media_id, uuid4(), seconds=seconds)
+        assert await intakes.take(connection, recording.media_id, holder, seconds=seconds)
+        if release:
+            await intakes.release(connection, recording.media_id, holder)
 
 
 async def test_a_recording_is_found_as_it_was_added(database: Database) -> None:
@@ -148,23 +153,26 @@ async def test_what_becomes_of_a_recording_in_work_its_job_tells(
         assert await recordings.lock(transaction, uuid4()) is None
 
 
-async def test_an_ended_recording_without_medias_is_not_there_and_goes(
+async def test_a_recording_with_neither_intake_nor_medias_is_not_there_and_goes(
     database: Database,
 ) -> None:
-    ended = [await added_recording(database) for _ in range(4)]
+    states = [RecordingState.PROCESSING, RecordingState.COMPLETE, RecordingState.FAILED]
+    gone = [await added_recording(database) for _ in states]
+    kept = [await added_recording(database) for _ in states]
     live = await added_recording(database)
-    for recording, state in zip(ended, ["complete", "failed", "complete", "failed"], strict=True):
-        await change(database, recording, state=RecordingState(state))
-    kept = ended[2:]
+    async with database.begin() as transaction:
+        for recording, state in zip([*gone, *kept], states * 2, strict=True):
+            await recordings.change(transaction, recording.id, state=state)
+            await intakes.remove(transaction, recording.media_id)
     await add_medias(database, *(a_media(resource=str(one.id), key="x.jpg") for one in kept))
 
-    assert [await find(database, one.id) for one in ended[:2]] == [None, None]
+    assert [await find(database, one.id) for one in gone] == [None] * 3
     assert all([await find(database, one.id) for one in kept])
     counts = []
     for _ in range(3):
         async with database.begin() as transaction:
-            counts.append(await recordings.remove_forgotten(transaction, limit=1))
-    assert counts == [1, 1, 0]
+            counts.append(await recordings.remove_forgotten(transaction, limit=2))
+    assert counts == [2, 1, 0]
     assert all([await find(database, one.id) for one in (*kept, live)])
 
 
@@ -194,12 +202,13 @@ async def test_pages_are_newest_first_and_follow_each_other(database: Database) 
 async def test_quiet_are_those_with_bytes_that_nobody_adds_to(database: Database) -> None:
     several = {
         name: await added_recording(database)
-        for name in ("quiet", "empty", "held", "was held", "processing", "complete")
+        for name in ("quiet", "empty", "held", "tried", "was held", "processing", "complete")
     }
     for name, recording in several.items():
         if name != "empty":
             several[name] = await grown(database, recording, 3)
     await hold(database, several["held"], 60)
+    await hold(database, several["tried"], 60, release=True)
     await hold(database, several["was held"], 0)
     await change(database, several["processing"], state=RecordingState.PROCESSING)
     await change(database, several["complete"], state=RecordingState.COMPLETE)
@@ -213,9 +222,10 @@ async def test_quiet_are_those_with_bytes_that_nobody_adds_to(database: Database
 async def test_empty_recordings_go_with_their_intakes_unless_somebody_adds_to_them(
     database: Database,
 ) -> None:
-    empty, held, full = [await added_recording(database) for _ in range(3)]
+    empty, held, tried, full = [await added_recording(database) for _ in range(4)]
     young = await added_recording(database)
     await hold(database, held, 60)
+    await hold(database, tried, 60, release=True)
     await grown(database, full, 3)
 
     counts = []
@@ -226,7 +236,7 @@ async def test_empty_recordings_go_with_their_intakes_unless_somebody_adds_to_th
     assert counts == [1, 0]
     assert await find(database, empty.id) is None
     async with database.read() as connection:
-        ids = [one.media_id for one in (empty, held, full, young)]
+        ids = [one.media_id for one in (empty, held, tried, full, young)]
         assert await intakes.existing(connection, ids) == set(ids[1:])
 
 
