@@ -58,8 +58,8 @@ def _ends_of_boxes(film: bytes) -> Iterator[int]:
 
 def count_frames(film: bytes) -> int:
     """Decode a film; return how many pictures it has."""
-    with av.open(io.BytesIO(film)) as container:
-        return sum(1 for _ in container.decode(video=0))
+    with av.open(io.BytesIO(film), "r") as container:
+        return len(list(container.decode(video=0)))
 
 
 class Recorder:

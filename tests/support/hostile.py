@@ -116,6 +116,11 @@ def look_into(pid: int) -> str:
     return _call("ptrace", 16, pid)
 
 
+def message_others(queue: int) -> str:
+    """Send a message to a queue of System V, whose number can be guessed."""
+    return _call("msgsnd", queue, (ctypes.c_long * 2)(1, 0), 8, 0)
+
+
 def hide_memory() -> str:
     os.close(os.memfd_create("hidden"))
     return "done"
@@ -173,6 +178,23 @@ def link_firmly(path: str) -> str:
 def permit(path: str) -> str:
     Path(path).chmod(0o777)
     return "done"
+
+
+def set_attributes(path: str) -> str:
+    """Open for reading and set the attributes that chattr(1) sets, to those that it has."""
+    get_flags, set_flags = 0x80086601, 0x40086602
+    with Path(path).open("rb") as file:
+        flags = bytearray(8)
+        fcntl.ioctl(file, get_flags, flags)
+        fcntl.ioctl(file, set_flags, bytes(flags))
+    return "done"
+
+
+def leave_device() -> str:
+    """Rename a file so that a device with the number 0 takes its place."""
+    Path("file").touch()
+    here, whiteout = -100, 4
+    return _call("renameat2", here, b"file", here, b"thumbnail.jpg", whiteout)
 
 
 def touch(path: str) -> str:
@@ -269,6 +291,13 @@ def write_large(size: int) -> str:
     return "done"
 
 
+def litter(count: int) -> None:
+    """Make files with nothing in them."""
+    for number in range(count):
+        Path(f"part{number}").touch()
+    time.sleep(3600)
+
+
 def write_many(count: int, size: int) -> None:
     for number in range(count):
         with Path(f"part{number}").open("wb") as file:
@@ -333,7 +362,7 @@ def make_pipe() -> Processed:
     return Processed(meta={}, files=("thumbnail.jpg",))
 
 
-def _call(name: str, *arguments: int) -> str:
+def _call(name: str, *arguments: Any) -> str:
     if getattr(_libc, name)(*arguments) != 0:
         raise OSError(ctypes.get_errno(), name)
     return "done"

@@ -1,14 +1,17 @@
 """Processing in this process, with real child processes: recordings and medias, and their jobs."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mediatheque.catalog import medias
-from mediatheque.catalog.database import Database
+from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.access import LOCAL_OPERATOR
+from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.jobs import Job
 from mediatheque.domain.media import Media
 from mediatheque.domain.paging import Listing
@@ -16,7 +19,7 @@ from mediatheque.domain.recordings import ChunkPlace, Recording
 from mediatheque.processing.pool import ProcessingPool
 from mediatheque.processing.workbench import Workbench
 from mediatheque.services import processing, recordings
-from mediatheque.services.derivation import Deriver
+from mediatheque.services.derivation import Derivation, Deriver
 from mediatheque.services.intake import IntakeService
 from mediatheque.services.job_runs import JobRunner
 from mediatheque.services.jobs import JobService
@@ -57,6 +60,7 @@ class ProcessingStage:
             IntakeService(self.database, self.store),
             quiet_after=3600,
             expiry=3600,
+            most_bytes=1 << 30,
         )
         deriver = Deriver(
             self.store, uploads, self.pool, Workbench(self.folder, reserved_bytes=0), self.limits
@@ -127,6 +131,28 @@ class ProcessingStage:
     async def objects(self) -> set[str]:
         """Return the keys of everything stored, save the mark that says whose the store is."""
         return {info.key async for info in self.store.list("")} - {CATALOG_ID}
+
+
+def lose_an_answer(patch: pytest.MonkeyPatch) -> None:
+    """Let the first commit of what was derived succeed, and its answer never come."""
+    begin, record_in = Database.begin, Deriver.record_in
+    recorded = 0
+
+    async def record(self: Deriver, transaction: Transaction, derivation: Derivation) -> list[str]:
+        nonlocal recorded
+        recorded += 1
+        return await record_in(self, transaction, derivation)
+
+    @asynccontextmanager
+    async def begin_and_lose(self: Database) -> AsyncIterator[Transaction]:
+        before = recorded
+        async with begin(self) as transaction:
+            yield transaction
+        if (before, recorded) == (0, 1):
+            raise UnavailableError("The connection was cut.")
+
+    patch.setattr(Deriver, "record_in", record)
+    patch.setattr(Database, "begin", begin_and_lose)
 
 
 @contextmanager

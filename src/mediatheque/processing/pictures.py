@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pillow_heif
-from PIL import ExifTags, Image, ImageOps
+from PIL import AvifImagePlugin, ExifTags, Image, ImageOps
 
 from mediatheque.processing.opening import check_pixels
 from mediatheque.processing.posters import BOX, save_thumbnails
@@ -27,7 +27,8 @@ _LONGEST = 200
 @cache
 def prepare() -> None:
     """Load the formats, once, before anything is locked away or limited."""
-    pillow_heif.options.DECODE_THREADS = 1
+    # Each thread takes eight megabytes of the memory that a child may have.
+    pillow_heif.options.DECODE_THREADS = AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     pillow_heif.register_heif_opener()
     Image.init()
 

@@ -135,7 +135,7 @@ class ProcessingPool:
                 "The process that looks into medias has ended. Retry the job; its errors, if any, "
                 "are in the log."
             )
-        raise RejectedError(verdicts.cause_of_death(status, request.limits))
+        raise verdicts.death(status, request.limits)
 
     async def _fork(self, request: bytes) -> Fork:
         try:

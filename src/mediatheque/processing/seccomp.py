@@ -33,6 +33,9 @@ _CLONE_THREAD = 0x00010000
 _F_SETOWN = 8
 _F_SETSIG = 10
 _F_SETOWN_EX = 15
+# What Python and the C library ask of any descriptor: whether it is a terminal, how much there is
+# to read, and whether it is closed on exec.
+_TCGETS, _FIONREAD, _FIONCLEX, _FIOCLEX = 0x5401, 0x541B, 0x5450, 0x5451
 _O_ACCMODE = 3
 _WRITING = (1, 2)  # O_WRONLY, O_RDWR
 _O_TRUNC = 0x200
@@ -153,6 +156,18 @@ def _judgements(pid: int) -> dict[str, Filter]:
             *_if(Operation.JUMP_EQUAL, _F_SETOWN_EX, _return(_REFUSE)),
             _return(_ALLOW),
         ],
+        # Opened for reading alone, a file can get other attributes (FS_IOC_SETFLAGS).
+        "ioctl": [
+            _load_argument(1),
+            *(
+                step
+                for request in (_TCGETS, _FIONREAD, _FIONCLEX, _FIOCLEX)
+                for step in _if(Operation.JUMP_EQUAL, request, _return(_ALLOW))
+            ),
+            _return(_REFUSE),
+        ],
+        # Its flags would leave a device where the file was (RENAME_WHITEOUT).
+        "renameat2": [_load_argument(4), *_allow_if(Operation.JUMP_EQUAL, 0)],
         # Opened for reading alone, a file can be emptied: Landlock minds from version 3 on.
         "open": _judge_opening(_load_argument(1)),
         "openat": _judge_opening(_load_argument(2)),

@@ -94,13 +94,19 @@ MEMORY: Numbers = {
     "shmat": (30, 196),
     "shmctl": (31, 195),
     "semget": (64, 190),
+    "shmdt": (67, 197),
     "semctl": (66, 191),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
     "msgget": (68, 186),
     "msgctl": (71, 187),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
     "mq_open": (240, 180),
     "mq_unlink": (241, 181),
 }
-"""Memory that the limit of the address space does not count, or that outlives the process."""
+"""Memory that the limit of the address space does not count, or that outlives the process; what
+others of the same user have of it can be reached by a number that is guessed."""
 
 MACHINE: Numbers = {
     "mount": (165, 40),
@@ -119,6 +125,9 @@ MACHINE: Numbers = {
     "swapon": (167, 224),
     "swapoff": (168, 225),
     "quotactl": (179, 60),
+    "sync": (162, 81),
+    "syncfs": (306, 267),
+    "syslog": (103, 116),
     "acct": (163, 89),
     "reboot": (169, 142),
     "kexec_load": (246, 104),
@@ -147,6 +156,8 @@ JUDGED: Numbers = {
     "tgkill": (234, 131),
     "prlimit64": (302, 261),
     "fcntl": (72, 25),
+    "ioctl": (16, 29),
+    "renameat2": (316, 276),
     "open": (2, None),
     "openat": (257, 56),
     "openat2": (437, 437),

@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mediatheque.catalog import medias, uploads
 from mediatheque.catalog.database import Transaction
 from mediatheque.domain.access import Principal
-from mediatheque.domain.errors import ConflictError, NotFoundError
+from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
 from mediatheque.domain.media import Media
 from mediatheque.domain.processing import DERIVED, Step, media_kind
 from mediatheque.domain.uploads import UploadState
@@ -117,9 +117,12 @@ class Deriver:
         """Put everything that was made and found out into the catalog.
 
         Returns the keys of objects that nothing refers to any more once the transaction is
-        committed. Raises NotFoundError when the original was deleted meanwhile.
+        committed; none when an earlier try, whose answer was lost, has written it all. Raises
+        NotFoundError when the original was deleted meanwhile.
         """
-        original = derivation.original
+        original, made = derivation.original, [media.id for media in derivation.medias]
+        if made and await medias.hold(transaction, made) == set(made):
+            return []
         if original.id not in await medias.hold(transaction, [original.id]):
             raise NotFoundError(f"{original.filename} was deleted while it was processed.")
         replaced = await medias.remove_keys(
@@ -138,10 +141,15 @@ class Deriver:
         return replaced
 
     async def discard(self, derivation: Derivation) -> None:
-        """Leave nothing of a derivation that was not recorded."""
-        for media in derivation.medias:
-            await self._intake.forget(media.id)
-        await self.delete_objects([media.object_key for media in derivation.medias])
+        """Leave nothing of a derivation that was not recorded, as far as the database answers.
+
+        What was recorded after all, by a commit that nobody heard of, stays: it took the place of
+        its reservations. What stays without cause is the janitor's.
+        """
+        with suppress(UnavailableError):
+            for media in derivation.medias:
+                if await self._intake.forget(media.id):
+                    await self.delete_objects([media.object_key])
 
     async def delete_objects(self, object_keys: list[str]) -> None:
         """Remove objects that nothing refers to any more. The janitor does what fails here."""
@@ -232,10 +240,9 @@ def _better_type(original: Media, processed: Processed) -> str:
 
     Only as far as its first bytes could not tell: whether there is a picture to the sound.
     """
-    found: Any = processed.meta.get("mime_type")
-    if not isinstance(found, str) or media_kind(found) == media_kind(original.mime_type):
-        return original.mime_type
-    return found
+    found: str = processed.meta.get("mime_type", original.mime_type)
+    kinds = {media_kind(found), media_kind(original.mime_type)}
+    return found if kinds == {"video", "audio"} else original.mime_type
 
 
 def _not_processed(original: Media, limits: ProcessingLimits) -> str:

@@ -177,6 +177,9 @@ class RecordingRunner:
         """Write the end of a recording; return the keys of objects that nobody needs any more."""
         async with self._database.begin() as transaction:
             await run.still_holds(transaction)
+            there = await recordings.lock(transaction, recording.id)
+            if there is not None and there.state is RecordingState.COMPLETE:
+                return []  # written by an earlier try, whose answer was lost
             replaced = await self._deriver.record_in(transaction, derivation)
             warning = _warning(derivation)
             media_id = recording.media_id

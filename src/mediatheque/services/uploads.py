@@ -111,10 +111,10 @@ class UploadService:
         metrics.RECEIVED_BYTES.inc(stored.size)
         return Received(upload_id, filename, mime_type, stored)
 
-    async def forget(self, upload_id: UUID) -> None:
-        """Remove a reservation, if it is still there."""
+    async def forget(self, upload_id: UUID) -> bool:
+        """Remove a reservation; False when it is gone already, maybe because a media has come."""
         async with self._database.begin() as transaction:
-            await uploads.remove(transaction, upload_id)
+            return await uploads.remove(transaction, upload_id)
 
     async def clear_staging(self, upload_id: UUID) -> None:
         """Remove what attempts to send an upload left behind. The janitor does what fails here."""

@@ -50,6 +50,8 @@ def secret(tmp_path: Path) -> str:
         ("look_into", {"pid": WORKER}),
         ("outlive_parent", {}),
         ("hide_memory", {}),
+        ("message_others", {"queue": 0}),
+        ("leave_device", {}),
         ("make_pipe", {}),
     ],
     ids=str,
@@ -104,7 +106,9 @@ async def test_it_changes_no_file_elsewhere(children: Children, secret: str, att
     assert _seen(secret) == before
 
 
-@pytest.mark.parametrize("attempt", ["write", "empty", "cut", "delete", "move", "permit"])
+@pytest.mark.parametrize(
+    "attempt", ["write", "empty", "cut", "delete", "move", "permit", "set_attributes"]
+)
 async def test_it_does_not_change_its_source(children: Children, attempt: str) -> None:
     source, folder = children.new(attempt)
     source.write_text(source.read_text().replace("{}", f'{{"path": "{source}"}}'))

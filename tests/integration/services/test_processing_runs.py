@@ -17,7 +17,7 @@ from mediatheque.domain.processing import Step
 from mediatheque.processing.pool import ProcessingPool
 from mediatheque.storage.local import LocalStore
 from tests.support.films import make_recording
-from tests.support.processing import LIMITS, ProcessingStage, nothing_left_in
+from tests.support.processing import LIMITS, ProcessingStage, lose_an_answer, nothing_left_in
 
 
 @pytest.fixture
@@ -193,3 +193,18 @@ async def test_a_media_that_was_deleted_is_passed_over(stage: ProcessingStage) -
     (job,) = await stage.run_all()
 
     assert job.status is JobStatus.COMPLETED
+
+
+async def test_results_whose_answer_was_lost_are_not_taken_back(
+    stage: ProcessingStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.upload("a.png", picture())
+    await stage.run_all()
+    await stage.processing.request(LOCAL_OPERATOR, "a.png", [Step.THUMBNAIL])
+    lose_an_answer(monkeypatch)
+
+    (job,) = await stage.run_all()
+
+    assert (job.status, job.error) == (JobStatus.COMPLETED, None)
+    assert await stage.content("a.png", "thumbnail.jpg")
+    assert await stage.content("a.png", "thumbnail.webp")

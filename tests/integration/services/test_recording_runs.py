@@ -19,7 +19,7 @@ from mediatheque.services import recording_runs
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.local import LocalStore
 from tests.support.films import chunks, make_recording
-from tests.support.processing import ProcessingStage, nothing_left_in
+from tests.support.processing import ProcessingStage, lose_an_answer, nothing_left_in
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import get, open_s3
 
@@ -260,3 +260,20 @@ async def test_a_damaged_store_is_noticed(stage: ProcessingStage) -> None:
     assert job.error is not None
     assert "does not give back what was received" in job.error
     assert await stage.keys(str(recording.id)) == set()
+
+
+@pytest.mark.parametrize("keep_original", [True, False])
+async def test_an_end_whose_answer_was_lost_is_not_taken_back(
+    stage: ProcessingStage, monkeypatch: pytest.MonkeyPatch, keep_original: bool
+) -> None:
+    stage = replace(stage, keep_original=keep_original)
+    recording = await stage.record([make_recording("vp8", 2.0)])
+    lose_an_answer(monkeypatch)
+
+    (job,) = await stage.run_all()
+
+    assert (job.status, job.error) == (JobStatus.COMPLETED, None)
+    resource = str(recording.id)
+    assert await stage.keys(resource) == MADE
+    for key in MADE:
+        assert await stage.content(resource, key)

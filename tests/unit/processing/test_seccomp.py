@@ -122,6 +122,26 @@ def test_a_descriptor_cannot_be_made_to_signal_others(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_a_descriptor_is_asked_only_what_is_harmless(machine: str) -> None:
+    is_terminal, readable, set_flags, enable_verity = 0x5401, 0x541B, 0x40086602, 0x40806685
+
+    decisions = [
+        judged(machine, "ioctl", 5, request)
+        for request in (is_terminal, readable, set_flags, enable_verity)
+    ]
+
+    assert decisions == [ALLOW, ALLOW, REFUSE, REFUSE]
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
+def test_renaming_leaves_nothing_behind(machine: str) -> None:
+    whiteout = 4
+
+    assert judged(machine, "renameat2", 0, 0, 0, 0, 0) == ALLOW
+    assert judged(machine, "renameat2", 0, 0, 0, 0, whiteout) == REFUSE
+
+
+@pytest.mark.parametrize("machine", ARCHITECTURES)
 @pytest.mark.parametrize(
     ("flags", "decision"),
     [

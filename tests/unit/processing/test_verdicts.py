@@ -6,11 +6,12 @@ import signal
 import msgspec
 import pytest
 
+from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.processing import Step
 from mediatheque.processing.answers import Done, Progress, Rejected
 from mediatheque.processing.rlimits import limits_for
 from mediatheque.processing.tasks import Processed, RejectedError
-from mediatheque.processing.verdicts import NONSENSE, cause_of_death, read_answer, sentence
+from mediatheque.processing.verdicts import NONSENSE, death, read_answer, sentence
 
 LIMITS = limits_for(10_000_000, 1 << 30)
 
@@ -82,7 +83,6 @@ def test_a_sentence_of_a_child_is_one_short_line_of_text(text: str, expected: st
     [
         (signal.SIGXCPU, "more than the 31 seconds of computing"),
         (signal.SIGXFSZ, "than the 86000000 bytes"),
-        (signal.SIGKILL, "ran out of memory"),
         (signal.SIGSEGV, "crash (Segmentation fault)"),
         (signal.SIGABRT, "crash (Aborted)"),
         (signal.SIGSYS, "crash (Bad system call)"),
@@ -92,7 +92,17 @@ def test_a_sentence_of_a_child_is_one_short_line_of_text(text: str, expected: st
     ],
 )
 def test_every_death_has_its_sentence(status: int, said: str) -> None:
-    assert said in cause_of_death(status, LIMITS)
+    reason = death(status, LIMITS)
+
+    assert isinstance(reason, RejectedError)
+    assert said in reason.detail
+
+
+def test_a_death_that_the_system_wants_is_no_fault_of_the_file() -> None:
+    reason = death(signal.SIGKILL, LIMITS)
+
+    assert isinstance(reason, UnavailableError)
+    assert "ran out of memory" in reason.detail
 
 
 def test_the_statuses_above_are_those_of_waitpid() -> None:
