@@ -132,7 +132,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int,
         Meta(
             ge=1,
-            description="Largest upload, and largest file of a transfer.",
+            description="Largest upload or recording, and largest file of a transfer.",
             extra={"unit": "bytes"},
         ),
     ] = 1 << 40

@@ -201,6 +201,7 @@ def open_runtime(settings: Settings) -> Runtime:
                 IntakeService(database, store),
                 quiet_after=settings.recordings_quiet_after,
                 expiry=settings.upload_expiry,
+                most_bytes=settings.max_upload_size,
             ),
             sync_runs=SyncRunner(
                 database,

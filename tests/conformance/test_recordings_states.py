@@ -258,6 +258,13 @@ def test_a_chunk_beyond_the_limit_is_413(open_to_a_page: Service, announced: boo
     assert position(open_to_a_page.http.get(f"/check_status/{video_id}")) == (1, 6)
 
 
+def test_a_recording_beyond_the_limit_is_413(open_to_a_page: Service) -> None:
+    video_id = record(open_to_a_page, b"x" * 600)
+    answer = open_to_a_page.http.post(f"/add_data/{video_id}/", content=b"x" * 401)
+    check_error(answer, 413, says="A recording has at most 1000 bytes")
+    assert position(open_to_a_page.http.get(f"/check_status/{video_id}")) == (1, 600)
+
+
 def test_a_recording_is_listed_by_the_other_doors(local_service: Service) -> None:
     video_id = record(local_service, make_recording("vp8", 1.0))
     complete(local_service, video_id)

@@ -28,12 +28,18 @@ class RecordingStage:
     database: Database
     store: Store
     lease: float = 6
+    most_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
         self.jobs = JobService(self.database)
         self.intake = IntakeService(self.database, self.store, lease=self.lease)
         self.recordings = RecordingService(
-            self.database, self.store, self.intake, quiet_after=QUIET_AFTER, expiry=EXPIRY
+            self.database,
+            self.store,
+            self.intake,
+            quiet_after=QUIET_AFTER,
+            expiry=EXPIRY,
+            most_bytes=self.most_bytes,
         )
 
     async def create(self, principal: Principal = LOCAL_OPERATOR) -> Recording:

@@ -1,10 +1,10 @@
 """One chunk on its way in: where it belongs, and what its bytes hash to."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
-from mediatheque.domain.errors import InvalidError
+from mediatheque.domain.digests import PromisedDigests
+from mediatheque.domain.errors import TooLargeError
 from mediatheque.domain.recordings import (
     Chunk,
     ChunkConflictError,
@@ -14,18 +14,13 @@ from mediatheque.domain.recordings import (
 )
 from mediatheque.storage.digest import Digest
 
-_HASHLIB_NAMES = {"sha-256": "sha256", "sha-512": "sha512", "sha": "sha1", "md5": "md5"}
-
 
 class ChunkDigest:
     """What the bytes of a chunk come to; a ``Hasher``. ``promised``: digests by algorithm."""
 
     def __init__(self, promised: Mapping[str, bytes]) -> None:
         self._content = Digest()
-        self._promised = [
-            (name, digest, hashlib.new(_HASHLIB_NAMES[name], usedforsecurity=False))
-            for name, digest in promised.items()
-        ]
+        self._promised = PromisedDigests(promised)
 
     @property
     def size(self) -> int:
@@ -40,8 +35,7 @@ class ChunkDigest:
     def update(self, piece: bytes) -> None:
         """Feed the next bytes, from a thread."""
         self._content.update(piece)
-        for _, _, found in self._promised:
-            found.update(piece)
+        self._promised.update(piece)
 
     async def consume(self, pieces: AsyncIterator[bytes]) -> None:
         """Feed all bytes of a chunk that is not stored."""
@@ -50,13 +44,25 @@ class ChunkDigest:
 
     def check(self) -> None:
         """Raise InvalidError unless the bytes hash to what was promised."""
-        for name, digest, found in self._promised:
-            if found.digest() != digest:
-                raise InvalidError(
-                    f"The {name} of the chunk is not the promised one: it was damaged on its way. "
-                    "Nothing of it was kept; send it again.",
-                    field="Content-Digest",
-                )
+        self._promised.check()
+
+
+async def within_limit(
+    pieces: AsyncIterator[bytes], recording: Recording, *, most_bytes: int
+) -> AsyncGenerator[bytes, None]:
+    """Pass on the bytes of the next chunk.
+
+    Raises TooLargeError when a recording would have more than ``most_bytes`` with them.
+    """
+    size = recording.size
+    async for piece in pieces:
+        size += len(piece)
+        if size > most_bytes:
+            raise TooLargeError(
+                f"A recording has at most {most_bytes} bytes, and the chunk goes beyond that. "
+                "Nothing of it was kept. Complete the recording, and go on with another one."
+            )
+        yield piece
 
 
 def check_open(recording: Recording) -> None:

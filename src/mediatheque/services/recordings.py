@@ -31,6 +31,7 @@ from mediatheque.services.recording_chunks import (
     check_same,
     is_earlier,
     refusal,
+    within_limit,
 )
 from mediatheque.storage import keys
 from mediatheque.storage.stores import Store
@@ -62,7 +63,8 @@ class RecordingService:
     """Starts recordings, takes their chunks, and completes, lists and shows them.
 
     ``quiet_after``: seconds without a new chunk after which a recording is completed by itself;
-    ``expiry``: seconds after which one that has no bytes is removed.
+    ``expiry``: seconds after which one that has no bytes is removed; ``most_bytes``: the most that
+    one takes.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class RecordingService:
         *,
         quiet_after: int,
         expiry: int,
+        most_bytes: int,
     ) -> None:
         self._database = database
         self._store = store
         self._intake = intake
         self._quiet_after = timedelta(seconds=quiet_after)
         self._expiry = timedelta(seconds=expiry)
+        self._most_bytes = most_bytes
 
     async def create(self, principal: Principal) -> Recording:
         """Start a recording; it has no bytes yet."""
@@ -109,9 +113,9 @@ class RecordingService:
         recording wait for each other, in all processes.
 
         Raises NotFoundError; ChunkConflictError when the chunk does not belong at ``place`` or the
-        recording is complete; InvalidError when a digest is another one; UnavailableError when
-        another chunk takes too long; and what ``pieces`` and the store raise. Then nothing of the
-        chunk is kept.
+        recording is complete; TooLargeError when it would become too long; InvalidError when a
+        digest is another one; UnavailableError when another chunk takes too long; and what
+        ``pieces`` and the store raise. Then nothing of the chunk is kept.
         """
         digest = ChunkDigest(digests)
         recording = await self._find_open(principal, recording_id)
@@ -145,8 +149,9 @@ class RecordingService:
         if recording.state is not RecordingState.RECORDING:
             return recording
         async with contextlib.AsyncExitStack() as stack:
-            # Whoever still sends when the patience is over is refused instead.
-            with contextlib.suppress(IntakeBusyError, IntakeClosedError):
+            # Whoever still sends when the patience is over is refused instead. What was completed
+            # meanwhile may have no intake any more.
+            with contextlib.suppress(IntakeBusyError, IntakeClosedError, NotFoundError):
                 await stack.enter_async_context(
                     self._intake.hold(recording.media_id, patience=_COMPLETE_PATIENCE_SECONDS)
                 )
@@ -190,22 +195,26 @@ class RecordingService:
     async def read(self, recording: Recording, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes as they were received, from ``start`` to before ``end``.
 
-        ``end`` is at most the recording's size. Raises NotFoundError when the original is gone.
+        ``end`` is at most the recording's size. Raises NotFoundError when the original is gone, or
+        the store has less than was received.
         """
         missing = 0
         while start < end:
             key, first, last = await self._locate(recording, start, end)
-            try:
+            reached = start
+            with contextlib.suppress(NotFoundError):  # moved to another object just now
                 async for piece in self._store.read(key, first, last):
                     yield piece
                     start += len(piece)
-                    missing = 0
-            except NotFoundError:
-                # Its bytes were moved to another object just now.
-                missing += 1
-                if missing == _MOST_MISSING:
-                    raise
-                await asyncio.sleep(_MISSING_PAUSE_SECONDS)
+            if start > reached:
+                missing = 0
+                continue
+            missing += 1
+            if missing == _MOST_MISSING:
+                raise NotFoundError(
+                    f"The store has only {start} of the {recording.size} bytes that were received."
+                )
+            await asyncio.sleep(_MISSING_PAUSE_SECONDS)
 
     async def name(self, recording: Recording) -> tuple[str, str]:
         """Return media type and file name of what has arrived so far, told from its first bytes."""
@@ -241,7 +250,8 @@ class RecordingService:
         place: ChunkPlace,
         digest: ChunkDigest,
     ) -> Recording:
-        appended = await held.append(pieces, digests=[digest])
+        fitting = within_limit(pieces, recording, most_bytes=self._most_bytes)
+        appended = await held.append(fitting, digests=[digest])
         digest.check()
         if digest.size == 0 and place.number is None:
             return recording

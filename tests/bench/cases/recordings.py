@@ -1,7 +1,7 @@
 """Recordings: chunks of many at once, and how soon a finished one can be played."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.bench import disk, films, server
@@ -12,11 +12,12 @@ from tests.bench.plan import Plan
 from tests.bench.recorders import Take, as_fast_as_they_can, once_a_second
 from tests.bench.source import Slice, random_source
 
-_SUBJECT = "Recordings"
 _RECORDERS = 50
 _CHUNK = 256 << 10
 _CHUNKS = 257
 """Different ones. A prime, so that no two recorders send the same one at the same time."""
+_FULL_SPEED = f"{_RECORDERS} recorders, {_CHUNK >> 10} KiB chunks at full speed"
+_EVERY_SECOND = f"{_RECORDERS} recorders, a {_CHUNK >> 10} KiB chunk a second each"
 _SECONDS = 20
 _DISK_SECONDS = 5
 _LEAST_SHARE = 0.6
@@ -52,42 +53,36 @@ def run(plan: Plan) -> list[Outcome]:
     shares = [
         take.megabytes_per_second / max(rates) for take, rates in zip(takes, alone, strict=True)
     ]
-    what = f"{_RECORDERS} recorders, {_CHUNK >> 10} KiB chunks"
-    together, every_second = f"{what} at full speed", f"{what} once a second"
+    files_in_turns = f"One process, one fsync per chunk, {_RECORDERS} files in turns"
     return [
-        _figure(f"{together}: all", "MB/s", [take.megabytes_per_second for take in takes]),
-        _figure("One process, one fsync per chunk, one file", "MB/s", [one for one, _ in alone]),
-        _figure(
-            f"One process, one fsync per chunk, {_RECORDERS} files in turns",
-            "MB/s",
-            [several for _, several in alone],
+        *_figures(_FULL_SPEED, takes),
+        Figure(
+            _FULL_SPEED,
+            "Memory, last third of the time over the first",
+            "times",
+            tuple(take.growth for take in takes),
+            at_most=_MOST_GROWTH,
         ),
         Figure(
-            _SUBJECT,
-            f"{together}: over the faster of these",
+            _FULL_SPEED,
+            "One process, one fsync per chunk, one file",
+            "MB/s",
+            tuple(one for one, _ in alone),
+        ),
+        Figure(_FULL_SPEED, files_in_turns, "MB/s", tuple(several for _, several in alone)),
+        Figure(
+            _FULL_SPEED,
+            "All recorders over the faster of these",
             "times",
             tuple(shares),
             at_least=_LEAST_SHARE,
         ),
-        *_latencies(together, takes),
-        _figure(
-            f"{together}: memory, last third of the time over the first",
-            "times",
-            [take.growth for take in takes],
-            at_most=_MOST_GROWTH,
-        ),
-        _figure(
-            f"{together}: peak RSS without the database",
-            "MB",
-            [take.usage.peak_rss_bytes / 1e6 for take in takes],
-        ),
-        _figure(f"{together}: processors, with the database", "cores", _cores(takes)),
-        *_latencies(every_second, paced),
-        _figure(f"{every_second}: processors, with the database", "cores", _cores(paced)),
-        _figure(
-            f"{_FILM_SECONDS} s film, from complete_job to complete",
+        *_figures(_EVERY_SECOND, paced),
+        Figure(
+            "Finished recordings",
+            f"{_FILM_SECONDS} s of film, from complete_job to complete",
             "s",
-            playable,
+            tuple(playable),
             at_most=_PLAYABLE_SECONDS,
         ),
     ]
@@ -102,27 +97,29 @@ def _alone(directory: Path, chunks: Sequence[Slice]) -> tuple[float, float]:
     return one, several
 
 
-def _latencies(what: str, takes: Sequence[Take]) -> list[Figure]:
+def _figures(subject: str, takes: Sequence[Take]) -> list[Figure]:
+    """Return what is told of both kinds of recorders."""
+
+    def figure(
+        what: str, unit: str, value: Callable[[Take], float], at_most: float | None = None
+    ) -> Figure:
+        return Figure(subject, what, unit, tuple(value(take) for take in takes), at_most)
+
+    def within(percent: int) -> Callable[[Take], float]:
+        return lambda take: percentile(take.milliseconds, percent)
+
     return [
-        _figure(
-            f"{what}: half acknowledged within",
-            "ms",
-            [percentile(take.milliseconds, 50) for take in takes],
+        figure("All recorders together", "MB/s", lambda take: take.megabytes_per_second),
+        figure("Half of the chunks acknowledged within", "ms", within(50)),
+        figure("99 % acknowledged within", "ms", within(99), _MOST_MILLISECONDS),
+        figure("All acknowledged within", "ms", within(100)),
+        figure(
+            "Processors, with the database",
+            "cores",
+            lambda take: take.usage.cpu_seconds / take.usage.wall_seconds,
         ),
-        _figure(
-            f"{what}: 99 of 100 acknowledged within",
-            "ms",
-            [percentile(take.milliseconds, 99) for take in takes],
-            at_most=_MOST_MILLISECONDS,
-        ),
-        _figure(
-            f"{what}: all acknowledged within", "ms", [max(take.milliseconds) for take in takes]
-        ),
+        figure("Peak RSS without the database", "MB", lambda take: take.usage.peak_rss_bytes / 1e6),
     ]
-
-
-def _cores(takes: Sequence[Take]) -> list[float]:
-    return [take.usage.cpu_seconds / take.usage.wall_seconds for take in takes]
 
 
 def _playable(address: Address, directory: Path) -> list[float]:
@@ -153,9 +150,3 @@ def _complete_one(client: Connection, film: bytes, directory: Path) -> float:
     played.write_bytes(client.get(f"/video/{video_id}/{name}"))
     films.check_playable(played, _FILM_SECONDS)
     return taken
-
-
-def _figure(
-    what: str, unit: str, values: Sequence[float], *, at_most: float | None = None
-) -> Figure:
-    return Figure(_SUBJECT, what, unit, tuple(values), at_most)

@@ -11,7 +11,7 @@ import pytest
 
 from mediatheque.catalog.database import Database
 from mediatheque.domain.access import LOCAL_OPERATOR, Principal
-from mediatheque.domain.errors import InvalidError, NotFoundError
+from mediatheque.domain.errors import InvalidError, NotFoundError, TooLargeError
 from mediatheque.domain.recordings import Chunk, ChunkConflictError, ChunkPlace, RecordingState
 from mediatheque.storage.local import LocalStore
 from mediatheque.storage.remote import open_remote
@@ -181,7 +181,7 @@ async def test_chunks_must_hash_to_what_was_promised(stage: RecordingStage, algo
     bad = {"sha-256": hashlib.sha256(b"def").digest(), algorithm: b"\0" * len(good[algorithm])}
 
     for place in ({}, {"number": 1}):
-        with pytest.raises(InvalidError, match=f"The {algorithm} of the chunk"):
+        with pytest.raises(InvalidError, match=f"The {algorithm} of what arrived"):
             await stage.add(recording, b"def", digests=bad, **place)
     assert await stage.find(recording) == recording
     added = await stage.add(recording, b"de", b"f", digests=good)
@@ -205,6 +205,25 @@ async def test_nothing_is_left_of_a_chunk_that_was_cut_off(stage: RecordingStage
     assert await stage.find(recording) == recording
     assert (await stage.add(recording, b"def", number=1, offset=3)).size == 6
     assert await stage.read(recording) == b"abcdef"
+
+
+@LOCAL
+async def test_a_recording_takes_no_more_than_the_longest_upload(
+    database: Database, store: Store
+) -> None:
+    stage = RecordingStage(database, store, most_bytes=6)
+    recording = await stage.recorded(b"abc")
+
+    with pytest.raises(TooLargeError, match="at most 6 bytes"):
+        await stage.add(recording, b"de", b"fg", number=1)
+
+    assert await stage.find(recording) == recording
+    full = await stage.add(recording, b"de", b"f", number=1)
+    assert await stage.add(recording, b"abc", number=0) == full
+    with pytest.raises(TooLargeError):
+        await stage.add(recording, b"g")
+    assert await stage.read(recording) == b"abcdef"
+    assert (await stage.complete(recording)).state is RecordingState.PROCESSING
 
 
 async def test_a_retry_waits_for_the_try_that_is_under_way(stage: RecordingStage) -> None:

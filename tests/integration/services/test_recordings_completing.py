@@ -1,6 +1,7 @@
 """Completing recordings: by people, by themselves, during a chunk; what their jobs make of it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -302,6 +303,35 @@ async def test_a_reader_goes_on_when_the_bytes_move_meanwhile(stage: RecordingSt
         read += piece
 
     assert read == b"".join(bodies)
+
+
+async def test_a_reader_ends_when_the_store_has_less_than_was_received(
+    stage: RecordingStage,
+) -> None:
+    recording = await stage.recorded(b"abcdef")
+    [info] = [info async for info in stage.store.list(keys.STAGING)]
+    path = stage.store.local_path(info.key)
+    assert path is not None
+    os.truncate(path, 4)
+
+    with pytest.raises(NotFoundError, match="only 4 of the 6 bytes"):
+        async with asyncio.timeout(10):
+            await stage.read(recording)
+
+
+async def test_what_ended_while_it_was_to_be_completed_is_complete(
+    stage: RecordingStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = await stage.recorded(b"abc")
+    await stage.complete(recording)
+    await finish(stage, recording, await join(stage, recording))
+
+    async def found(*_: object) -> Recording:
+        return recording  # as it was before all of that
+
+    monkeypatch.setattr(stage.recordings, "find", found)
+    completed = await stage.recordings.complete(LOCAL_OPERATOR, str(recording.id))
+    assert completed.state is RecordingState.COMPLETE
 
 
 async def test_the_medias_of_a_recording_are_those_of_its_resource(stage: RecordingStage) -> None:

@@ -3,17 +3,11 @@
 import asyncio
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any
 
+from mediatheque.domain.digests import DIGEST_BYTES, PromisedDigests
 from mediatheque.domain.errors import InvalidError
-
-DIGEST_BYTES: Mapping[str, int] = {"sha-256": 32, "sha-512": 64, "sha": 20, "md5": 16}
-"""The algorithms that are checked, and how many bytes a digest of each has."""
-
-_HASHLIB_NAMES = {"sha-256": "sha256", "sha-512": "sha512", "sha": "sha1", "md5": "md5"}
 
 # A dictionary of byte sequences (RFC 8941, sections 3.2 and 3.3.5). Parameters mean nothing here.
 _KEY = r"[a-z*][a-z0-9_.*-]*"
@@ -49,23 +43,12 @@ async def check_digests(
     pieces: AsyncIterator[bytes], digests: Mapping[str, bytes]
 ) -> AsyncGenerator[bytes, None]:
     """Pass on the pieces of a body. Raises InvalidError at its end unless it has ``digests``."""
-    hashes = {name: hashlib.new(_HASHLIB_NAMES[name], usedforsecurity=False) for name in digests}
+    promised = PromisedDigests(digests)
     async for piece in pieces:
-        if hashes:
-            await asyncio.to_thread(_update, hashes, piece)
+        if digests:
+            await asyncio.to_thread(promised.update, piece)
         yield piece
-    for name, found in hashes.items():
-        if found.digest() != digests[name]:
-            raise InvalidError(
-                f"The {name} of the body is not the one in Content-Digest. Nothing was kept; send "
-                "it again.",
-                field="Content-Digest",
-            )
-
-
-def _update(hashes: Mapping[str, Any], piece: bytes) -> None:
-    for one in hashes.values():
-        one.update(piece)
+    promised.check()
 
 
 def _parse_members(field: str) -> dict[str, bytes]:
