@@ -26,7 +26,7 @@ from tests.support.wire import exchange
 
 LARGEST = 2**63 - 1
 UNKNOWN = [
-    str(uuid.uuid4()),
+    "0d0541dd-3f4d-4510-931e-ad3b6b5753a3",
     "01a1fc87-9655-79af-939f-09e2b6784b59",
     "7",
     "nothing",
