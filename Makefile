@@ -37,9 +37,10 @@ browser:
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
 		|| echo "The tests need Chromium: install it, as one of $(BROWSERS) on the PATH." >&2
 
-# Two at once: most of the time they wait for processes that were killed to be missed.
+# Twice as many as there commonly are processors: half of the time they wait for something, as for
+# a process that was killed to be missed.
 test: setup browser ## Run the whole test suite, real components included
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 4 --dist loadfile
 
 run: setup ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
 	@MEDIATHEQUE_DATA_DIR="$${MEDIATHEQUE_DATA_DIR:-$(CURDIR)/data}" exec $(BIN)/mediatheque serve
