@@ -55,9 +55,10 @@ def test_a_page_has_ten_files_newest_first_and_the_total(
     assert page["total"] == 12
     assert names(page) == [f"{prefix}-{number:02}" for number in range(11, 1, -1)]
     for file in page["page"]:
-        assert file.keys() == {"id", "name", "size", "tags", "url", "uploaded"}
+        assert file.keys() == {"id", "name", "size", "tags", "url", "uploaded", "meta"}
         assert isinstance(file["size"], int)
         assert isinstance(file["tags"], list)
+        assert file["meta"] == {}
         assert datetime.fromisoformat(file["uploaded"]).utcoffset() is not None
         assert get(file["url"]).content == b"x" * file["size"]
 

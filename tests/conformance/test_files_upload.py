@@ -61,6 +61,7 @@ def test_a_file_goes_in_and_comes_back(service: Service, slash: str) -> None:
                 "tags": ["b", "a"],
                 "url": file["url"],
                 "uploaded": file["uploaded"],
+                "meta": file["meta"],
             }
         ],
         "total": 1,
