@@ -8,10 +8,11 @@ SYNC := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --frozen --quiet --no-progre
 FILES ?=
 BENCH ?=
 BROWSERS := chromium chromium-browser google-chrome
+CLIENTS := tests/clients/node_modules/.package-lock.json
 FIND_BROWSER := for name in $(BROWSERS); do command -v $$name; done | grep -q .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser test run check bench docs format clean
+.PHONY: help setup demo browser clients test run check bench docs format clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -37,9 +38,16 @@ browser:
 		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
 		|| echo "The tests need Chromium: install it, as one of $(BROWSERS) on the PATH." >&2
 
+# What npm installs: the clients of others that the tests upload with, and their server.
+clients: $(CLIENTS)
+
+$(CLIENTS): tests/clients/package-lock.json | $(READY)
+	@$(BIN)/python -m tests.support.node
+	@touch $@
+
 # Twice as many as there commonly are processors: half of the time they wait for something, as for
 # a process that was killed to be missed.
-test: setup browser ## Run the whole test suite, real components included
+test: setup browser clients ## Run the whole test suite, real components included
 	@$(BIN)/python -m pytest -n 4 --dist loadfile
 
 run: setup ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
@@ -57,11 +65,11 @@ format: setup ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet $(SOURCES)
 
-bench: setup ## Measure beside nginx, s5cmd, rclone and aws (BENCH="--only upload --size 256")
+bench: setup clients ## Measure beside nginx, s5cmd, rclone and aws (BENCH="--only upload --size 256")
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 docs: setup ## Write the reference of settings anew
 	@$(BIN)/python -m scripts.settings_reference
 
 clean: ## Remove what was installed and made; keeps ./data
-	@rm -rf .venv .venv-peers build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(dir $(CLIENTS)) .venv .venv-peers build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,6 +15,7 @@ from rich.table import Table
 from demo.doors import Step, through_files, through_medias, through_transfers
 from demo.mirror import through_sync
 from demo.recording import through_recordings
+from demo.resuming import through_uploads
 from demo.samples import make_samples
 from demo.service import DemoError, running
 
@@ -45,6 +46,7 @@ def main(arguments: list[str]) -> int:
                 steps += through_transfers(service, samples)
                 steps += through_sync(service, samples)
                 steps += through_recordings(service)
+                steps += through_uploads(service)
         except DemoError as error:
             console.print(f"[red]The demo failed:[/red] {error}")
             return 1

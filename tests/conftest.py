@@ -1,6 +1,9 @@
 """Fixtures that every test may ask for."""
 
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 from tests.support.job_rows import job_classes
 from tests.support.listing import project
@@ -16,6 +19,15 @@ __all__ = [
     "service",
     "source_root",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A place of the tests' own for what the commands that they run remember of uploads."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
 
 # A shell starts what it puts into the background deaf to Ctrl-C, and every process that a test
 # starts and interrupts would be so, too.

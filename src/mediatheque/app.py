@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.response import File
 
 from mediatheque import __version__
+from mediatheque.catalog import intakes
 from mediatheque.catalog.job_events import CHANNEL
 from mediatheque.catalog.notices import Notices
 from mediatheque.config import Settings, read_settings
@@ -37,11 +39,15 @@ from mediatheque.doors.medias import errors as medias_errors
 from mediatheque.doors.medias import routes as medias
 from mediatheque.doors.recordings import errors as recordings_errors
 from mediatheque.doors.recordings import routes as recordings
-from mediatheque.doors.recordings.headers import CHUNK_INDEX, UPLOAD_OFFSET
+from mediatheque.doors.recordings.headers import CHUNK_INDEX
 from mediatheque.doors.sync import errors as sync_errors
 from mediatheque.doors.sync import routes as sync
 from mediatheque.doors.transfers import errors as transfers_errors
 from mediatheque.doors.transfers import routes as transfers
+from mediatheque.doors.uploads import errors as uploads_errors
+from mediatheque.doors.uploads import resumption_headers, tus_headers
+from mediatheque.doors.uploads import routes as uploads
+from mediatheque.doors.uploads.edge import TusEdge
 from mediatheque.runtime import Runtime, database_url, end_with_parent, open_runtime
 from mediatheque.telemetry.logs import configure_logs
 from mediatheque.telemetry.metrics import record_request
@@ -54,6 +60,7 @@ DOORS: tuple[Door, ...] = (
     transfers_errors.DOOR,
     sync_errors.DOOR,
     recordings_errors.DOOR,
+    uploads_errors.DOOR,
     health.DOOR,
 )
 
@@ -66,7 +73,11 @@ def create_app() -> Observe:
     """Return the application of one web process, with the settings of its environment."""
     settings = read_settings(os.environ)
     configure_logs(settings.log_format, settings.log_level)
-    return build_app(open_runtime(settings))
+    application = build_app(open_runtime(settings))
+    # All this stays. To look through it for garbage would hold every request up, by 80 ms.
+    gc.collect()
+    gc.freeze()
+    return application
 
 
 def build_app(runtime: Runtime) -> Observe:
@@ -105,6 +116,7 @@ def build_app(runtime: Runtime) -> Observe:
             transfers.router,
             sync.router,
             recordings.router,
+            uploads.router,
             health.router,
             docs_asset,
         ],
@@ -123,7 +135,7 @@ def build_app(runtime: Runtime) -> Observe:
         # Errors are logged by their handler, requests by Observe.
         logging_config=None,
     )
-    return Observe(application, record=_record)
+    return Observe(TusEdge(application), record=_record)
 
 
 def _record(method: str, path: str, status: int, seconds: float) -> None:
@@ -136,6 +148,7 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
     told = runtime.services.events
     notices = Notices(database_url(runtime.settings))
     await notices.subscribe(CHANNEL, told.hear, reconnected=told.catch_up)
+    await notices.subscribe(intakes.CHANNEL, runtime.services.intake.hear)
     _when_stopping(told.stop)
     tasks = [asyncio.create_task(notices.run())]
     started_by = multiprocessing.parent_process()
@@ -175,7 +188,7 @@ def _cors(settings: Settings) -> CORSConfig | None:
             "Content-Disposition",
             "X-Request-Id",
             CHUNK_INDEX,
-            UPLOAD_OFFSET,
+            *{*tus_headers.EXPOSED, *resumption_headers.EXPOSED},
         ],
         max_age=600,
     )

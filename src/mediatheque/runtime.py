@@ -26,6 +26,8 @@ from mediatheque.services.processing import ProcessingLimits, ProcessingService
 from mediatheque.services.processing_runs import ProcessingRunner
 from mediatheque.services.recording_runs import RecordingRunner
 from mediatheque.services.recordings import RecordingService
+from mediatheque.services.resumable_finish import ResumableFinisher
+from mediatheque.services.resumable_uploads import ResumableUploadService
 from mediatheque.services.sync_runs import SyncRunner
 from mediatheque.services.sync_schedules import SyncScheduleService
 from mediatheque.services.syncs import SyncService
@@ -156,6 +158,7 @@ def open_runtime(settings: Settings) -> Runtime:
         location=settings.meta_location,
     )
     processing = ProcessingService(database, processing_limits)
+    intake = IntakeService(database, store)
     # Medias and recordings have a queue each.
     pool = ProcessingPool(
         at_once=2 * settings.processing_at_once, memory=settings.processing_memory
@@ -177,6 +180,7 @@ def open_runtime(settings: Settings) -> Runtime:
                 signer=Signer(secret.encode()),
                 limits=limits,
             ),
+            intake=intake,
             janitor=Janitor(
                 database,
                 store,
@@ -198,9 +202,16 @@ def open_runtime(settings: Settings) -> Runtime:
             recordings=RecordingService(
                 database,
                 store,
-                IntakeService(database, store),
+                intake,
                 quiet_after=settings.recordings_quiet_after,
                 expiry=settings.upload_expiry,
+                most_bytes=settings.max_upload_size,
+            ),
+            resumable_uploads=ResumableUploadService(
+                database,
+                intake,
+                ResumableFinisher(database, store, uploads, processing),
+                lifetime=settings.upload_expiry,
                 most_bytes=settings.max_upload_size,
             ),
             sync_runs=SyncRunner(

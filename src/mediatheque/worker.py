@@ -55,6 +55,7 @@ async def run_worker(settings: Settings) -> None:
             [
                 Schedule("janitor", settings.janitor_schedule, enqueue_janitor),
                 Schedule("recordings", _EVERY_MINUTE, services.recordings.complete_quiet),
+                Schedule("resumable-uploads", _EVERY_MINUTE, services.resumable_uploads.sweep),
                 Schedule("syncs", _EVERY_MINUTE, services.sync_schedules.start_due),
             ],
         )

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ffmpeg = shutil.which("ffmpeg")
     programs = {"nginx with http_dav_module": nginx_program, "wrk": wrk_program, "ffmpeg": ffmpeg}
     transfer_peers = {}
-    if {"transfers", "sync"} & set(chosen.only):
+    if {"transfers", "sync", "resumable"} & set(chosen.only):
         transfer_peers = peers.install()
         programs |= {name: transfer_peers.get(name) for name in peers.NAMES}
     missing = tuple(name for name, program in programs.items() if program is None)

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPMessage
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,6 +60,12 @@ def multipart_body(content: Slice, field: str, filename: str) -> Body:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Response:
+    headers: HTTPMessage
+    content: bytes
+
+
 class Connection:
     """One keep-alive connection; no answer, or one that is not 2xx, raises BenchError."""
 
@@ -87,15 +94,29 @@ class Connection:
         sent = {"Content-Type": "application/json", **(headers or {})}
         return json.loads(self._ask("POST", target, body, sent))
 
+    def create(self, target: str, headers: Mapping[str, str]) -> str:
+        """POST these headers and no body; return the path of what was created."""
+        try:
+            self._http.request("POST", target, headers={"Content-Length": "0", **headers})
+        except OSError as error:
+            raise BenchError(f"POST {target}: not sent ({error})") from error
+        location = self._response(f"POST {target}").headers["Location"]
+        if location is None:
+            raise BenchError(f"POST {target}: the answer does not say what was created")
+        return path_of(location)
+
     def delete(self, target: str) -> None:
         """DELETE this path."""
         self._ask("DELETE", target)
 
-    def send(self, method: str, target: str, body: Body) -> bytes:
+    def send(
+        self, method: str, target: str, body: Body, headers: Mapping[str, str] | None = None
+    ) -> bytes:
         """Send a body that lies in a file; return the body of the answer."""
         self._http.putrequest(method, target, skip_accept_encoding=True)
-        self._http.putheader("Content-Type", body.content_type)
-        self._http.putheader("Content-Length", str(body.size))
+        described = {"Content-Type": body.content_type, "Content-Length": str(body.size)}
+        for name, value in {**described, **(headers or {})}.items():
+            self._http.putheader(name, value)
         try:
             self._http.endheaders(body.head or None)
             _send_slice(self._http.sock, body.content)
@@ -136,6 +157,9 @@ class Connection:
         return self._answer(f"{method} {target}")
 
     def _answer(self, request: str) -> bytes:
+        return self._response(request).content
+
+    def _response(self, request: str) -> "_Response":
         try:
             response = self._http.getresponse()
             content = response.read()
@@ -143,7 +167,7 @@ class Connection:
             raise BenchError(f"{request}: no answer ({error!r})") from error
         if not 200 <= response.status < 300:
             raise BenchError(f"{request}: {response.status} {content[:500]!r}")
-        return content
+        return _Response(response.headers, content)
 
     def _pieces(self, target: str, first_byte: int) -> Iterator[memoryview]:
         headers = {"Range": f"bytes={first_byte}-"} if first_byte else {}

@@ -50,6 +50,12 @@ ADDRESSES = [
     ("GET", "/video/none/original", 404),
     ("GET", "/recordings", 200),
     ("GET", "/recordings/none", 404),
+    ("OPTIONS", "/uploads", 204),
+    ("POST", "/uploads", 412),
+    ("PATCH", "/uploads/none", 412),
+    ("HEAD", "/uploads/none", 404),
+    ("GET", "/uploads/none", 404),
+    ("DELETE", "/uploads/none", 404),
     ("GET", "/health", 200),
     ("GET", "/ready", 200),
     ("GET", "/metrics", 200),
@@ -82,6 +88,9 @@ ORIGIN_GUARD_METHODS = [
     ("POST", "/create/"),
     ("POST", "/add_data/x/"),
     ("POST", "/complete_job/x/"),
+    ("POST", "/uploads"),
+    ("PATCH", "/uploads/x"),
+    ("DELETE", "/uploads/x"),
     ("GET", "/sync"),
     ("GET", "/cancel?id=0"),
 ]
@@ -138,6 +147,7 @@ def test_a_trailing_slash_is_no_other_address(local_service: Service, path: str)
         ("/create/", 200),
         ("/add_data/x/", 404),
         ("/complete_job/x/", 404),
+        ("/uploads/", 412),
     ],
 )
 def test_a_post_is_never_redirected(local_service: Service, path: str, status: int) -> None:

@@ -208,9 +208,7 @@ def test_a_client_that_falls_silent_is_told_so_and_leaves_nothing(strict: Servic
         reply = read_reply(connection, "POST")
     assert reply.status == 408
     assert json.loads(reply.body) == problem(
-        408,
-        "Nothing arrived for 1 seconds, after 300 bytes of the body. Nothing was kept; "
-        "send it again.",
+        408, "Nothing arrived for 1 seconds, after 300 bytes of the body. Try again."
     )
     assert strict.http.get(f"/medias/info/{resource}").status_code == 404
     assert stored_objects(strict) <= before

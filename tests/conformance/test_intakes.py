@@ -15,13 +15,10 @@ from blake3 import blake3
 
 from mediatheque.domain.errors import ConflictError
 from mediatheque.domain.intakes import Intake
-from mediatheque.storage.digest import Digest
-from mediatheque.storage.local import LocalStore
-from mediatheque.storage.remote import open_remote
 from mediatheque.storage.segments import MOST_TAILS
 from mediatheque.storage.stores import Store
-from tests.support.intakes import acknowledged, append, new_intake, recorded
-from tests.support.stores import get, keys, open_s3, put
+from tests.support.intakes import acknowledged, append, crc_of, new_intake, recorded
+from tests.support.stores import get, keys, open_kind, put
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -46,13 +43,7 @@ REMOTE = pytest.mark.parametrize("store", ["memory", "s3"], indirect=True)
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Store]:
-    opened: Store
-    if request.param == "local":
-        opened = LocalStore(tmp_path / "objects")
-    elif request.param == "memory":
-        opened = open_remote("memory://")
-    else:
-        opened = open_s3(request.getfixturevalue("seaweedfs"), monkeypatch)
+    opened = open_kind(request.param, request, tmp_path, monkeypatch)
     yield opened
     await opened.close()
 
@@ -61,12 +52,6 @@ def cut(content: bytes, sizes: list[int]) -> list[bytes]:
     """Cut chunks of the given sizes off some content."""
     ends = [sum(sizes[:count]) for count in range(len(sizes) + 1)]
     return [content[start:end] for start, end in pairwise(ends)]
-
-
-def crc_of(content: bytes) -> str:
-    digest = Digest()
-    digest.update(content)
-    return digest.crc64nvme
 
 
 async def append_all(store: Store, sizes: list[int]) -> Intake:

@@ -1,10 +1,6 @@
 """A real browser records with the page of the how-to, and plays what became of recordings."""
 
-import http.server
-import re
-import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from mediatheque.client import Client
 from tests.support.browser import browser
 from tests.support.films import Codec, chunks, make_recording
+from tests.support.pages import documented_page, serving
 from tests.support.service import Service, running
 
 __all__ = ["browser"]
@@ -39,13 +36,6 @@ WATCH = """async (video) => {
 }"""
 
 
-class Files(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder as `python3 -m http.server` does, without its log."""
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the library
-        pass
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the page."""
@@ -55,13 +45,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def origin(site: Path) -> Iterator[str]:
     """Where the page comes from: a server on this machine, as browsers ask of it."""
-    handler = partial(Files, directory=str(site))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://localhost:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(site) as origin:
+        yield origin
 
 
 @pytest.fixture(scope="module")
@@ -77,15 +62,6 @@ def page(browser: Browser) -> Iterator[Page]:
     with browser.new_page() as opened:
         opened.set_default_timeout(30_000)
         yield opened
-
-
-def documented_page(service: Service) -> str:
-    """Return the page that people copy, for this service."""
-    found = re.search(r"^```html\n(.+?)^```", HOW_TO.read_text(), re.MULTILINE | re.DOTALL)
-    assert found is not None
-    html, replaced = re.subn("http://127.0.0.1:5000", service.url, found[1])
-    assert replaced == 1
-    return html
 
 
 def watch(page: Page) -> dict[str, Any]:
@@ -115,7 +91,7 @@ def test_the_page_of_the_how_to_records_through_a_bad_connection_and_plays(
         else:
             route.continue_()
 
-    (site / "record.html").write_text(documented_page(service))
+    (site / "record.html").write_text(documented_page(HOW_TO, service.url))
     page.route(f"{service.url}/add_data/**", harm)
     page.goto(f"{origin}/record.html")
     page.click("#start")

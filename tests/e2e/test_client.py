@@ -12,12 +12,10 @@ from mediatheque.client import (
     Client,
     ConflictError,
     ConnectionLostError,
-    ForbiddenError,
     IntegrityError,
     InvalidError,
     Media,
     NotFoundError,
-    SourceChangedError,
     UnavailableError,
 )
 from mediatheque.client.downloads import partial_path
@@ -151,57 +149,6 @@ async def test_what_is_not_there_is_told_with_the_request(client: AsyncClient) -
         await client.medias.find("nosuch")
 
     assert caught.value.request_id
-
-
-@pytest.mark.parametrize("harm", [Harm.CUT, Harm.LOSE_ANSWER, Harm.ANSWER])
-@pytest.mark.parametrize("line", ["POST /api/file/upload", "PUT ", "POST /api/file/confirm"])
-async def test_an_upload_survives_what_happens_to_any_of_its_requests(
-    proxy: Proxy, shaky: AsyncClient, tmp_path: Path, line: str, harm: Harm
-) -> None:
-    proxy.faults.append(Fault(line, harm, 2, answer("503 Slow Down")))
-    source = make_file(tmp_path, 2 * MIB)
-    media = await shaky.medias.upload(source)
-
-    found = [found async for found in shaky.medias.list(name=source.name)]
-    assert found == [media]
-    assert proxy.count(line) == 3
-
-
-async def test_bytes_that_are_damaged_on_the_way_are_not_kept(
-    proxy: Proxy, shaky: AsyncClient, tmp_path: Path
-) -> None:
-    proxy.faults.append(Fault("PUT ", Harm.DAMAGE))
-    source = make_file(tmp_path, MIB)
-    with pytest.raises(IntegrityError, match="not what was sent"):
-        await shaky.medias.upload(source)
-
-    assert [media async for media in shaky.medias.list(name=source.name)] == []
-
-
-async def test_a_refused_upload_is_given_up_at_once(
-    proxy: Proxy, shaky: AsyncClient, tmp_path: Path
-) -> None:
-    proxy.faults.append(Fault("PUT ", Harm.ANSWER, 1, answer("403 Forbidden", '{"error": "no"}')))
-    with pytest.raises(ForbiddenError, match="no"):
-        await shaky.medias.upload(make_file(tmp_path, 1))
-
-    assert proxy.count("PUT ") == 1
-    assert proxy.count("POST /api/file/confirmUpload") == 1
-
-
-@pytest.mark.parametrize("change", ["shrinks", "grows"])
-async def test_a_file_that_changes_meanwhile_is_not_kept(
-    client: AsyncClient, tmp_path: Path, change: str
-) -> None:
-    source = make_file(tmp_path, 3 * MIB)
-
-    def spoil(_done: int, _total: int) -> None:
-        os.truncate(source, MIB if change == "shrinks" else 4 * MIB)
-
-    with pytest.raises(SourceChangedError):
-        await client.medias.upload(source, on_progress=spoil)
-
-    assert [media async for media in client.medias.list(name=source.name)] == []
 
 
 async def test_a_fifo_is_not_waited_for(client: AsyncClient, tmp_path: Path) -> None:

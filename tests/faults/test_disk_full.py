@@ -26,6 +26,7 @@ from tests.faults.clients import (
 )
 from tests.faults.remains import files_in, in_use, stored, upload_rows, wait_until
 from tests.faults.victim import Victim, running
+from tests.support import door_uploads as tus
 from tests.support.door_one import (
     add,
     arrived,
@@ -203,6 +204,47 @@ def check_refused(
     assert position(service.http.get(f"/check_status/{video_id}/")) == (chunks, len(kept))
     if kept:
         assert arrived(service, video_id) == kept
+
+
+def test_an_upload_whose_rest_does_not_fit_keeps_what_did_and_goes_on_when_there_is_room(
+    small_disk: SmallDisk,
+) -> None:
+    service = small_disk.service
+    path = tus.create(service, len(FITS))
+    tus.check_added(tus.patch(service, path, FITS[:999_999]), 999_999)
+    with full(small_disk):
+        refused = tus.patch(service, path, FITS[999_999:], 999_999)
+        tus.check_error(refused, 507, says="room")
+        tus.check_offset(tus.look(service, path), 999_999, length=len(FITS))
+    tus.check_added(tus.patch(service, path, FITS[999_999:], 999_999), len(FITS))
+    tus.check_bytes(service, path, FITS)
+    assert small_disk.is_clean()
+
+
+def test_an_upload_that_is_too_large_for_the_disk_gives_its_space_back_when_it_is_given_up(
+    small_disk: SmallDisk,
+) -> None:
+    service, before = small_disk.service, small_disk.free_bytes
+    path = tus.create(service, len(TOO_MUCH))
+    tus.check_error(tus.patch(service, path, TOO_MUCH), 507, says="room")
+    kept = int(tus.look(service, path).headers["upload-offset"])
+    assert before // 2 < kept < before
+    assert tus.delete(service, path).status_code == 204
+    assert small_disk.free_bytes == pytest.approx(before, abs=64 << 10)
+    assert small_disk.is_clean()
+
+
+def test_uploads_that_cannot_be_put_together_on_a_full_disk_can_when_there_is_room(
+    small_disk: SmallDisk,
+) -> None:
+    service = small_disk.service
+    parts = [tus.partial(service, FITS[:1000]), tus.partial(service, FITS[1000:])]
+    named = "final;" + " ".join(parts)
+    with full(small_disk):
+        tus.check_error(tus.post(service, Upload_Concat=named), 507, says="room")
+    path = tus.path_of(tus.post(service, Upload_Concat=named))
+    tus.check_bytes(service, path, FITS)
+    assert small_disk.is_clean()
 
 
 def test_reserved_space_is_never_given_to_uploads(tmp_path: Path) -> None:

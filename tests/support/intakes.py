@@ -1,10 +1,12 @@
 """Intakes without a catalog: what was flushed counts as recorded when a test says so."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from mediatheque.domain.ids import new_id
-from mediatheque.domain.intakes import Intake
+from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake
+from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import Appended, IntakeStore
 from mediatheque.storage.stores import Store
 from tests.support.stores import get
@@ -20,6 +22,26 @@ def recorded(intake: Intake, appended: Appended) -> Intake:
     """Return the intake as the catalog has it from then on."""
     return replace(
         intake, size=appended.size, crc64nvme=appended.crc64nvme, segments=appended.segments
+    )
+
+
+def crc_of(content: bytes) -> str:
+    """Return the CRC64NVME of some content as intakes have it."""
+    crc = RunningCrc(NO_BYTES_CRC64NVME)
+    crc.update(content)
+    return crc.value
+
+
+def put_together(parts: Sequence[Intake]) -> Intake:
+    """Return an intake that has the segments of others, one behind the other."""
+    crc = RunningCrc(NO_BYTES_CRC64NVME)
+    for part in parts:
+        crc.extend(part.crc64nvme, part.size)
+    return replace(
+        new_intake(),
+        size=sum(part.size for part in parts),
+        crc64nvme=crc.value,
+        segments=tuple(segment for part in parts for segment in part.segments),
     )
 
 

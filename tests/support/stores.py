@@ -1,12 +1,14 @@
 """Opening stores, and moving whole objects in and out of them."""
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 from obstore.store import S3Store as ObstoreS3
 
-from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES, RemoteStore
+from mediatheque.storage.local import LocalStore
+from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES, RemoteStore, open_remote
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.stores import Store, Stored
 from tests.support.seaweedfs import SeaweedFS
@@ -27,6 +29,17 @@ def open_s3(
         monkeypatch.setenv(name, value)
     prefix = f"test/{uuid.uuid4().hex}"
     return S3Store(bucket or server.bucket, prefix, endpoint=endpoint or server.endpoint, **options)
+
+
+def open_kind(
+    kind: str, request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Store:
+    """Open an empty store: "local", below ``folder``, "memory" or "s3"."""
+    if kind == "local":
+        return LocalStore(folder / "objects")
+    if kind == "memory":
+        return open_remote("memory://")
+    return open_s3(request.getfixturevalue("seaweedfs"), monkeypatch)
 
 
 def open_obstore(server: SeaweedFS) -> RemoteStore:

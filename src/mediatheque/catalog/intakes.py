@@ -6,18 +6,21 @@ clock; until somebody else has taken the intake its former holder may still use 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Interval,
     Text,
     Uuid,
     any_,
     bindparam,
+    case,
+    cast,
     column,
     delete,
     func,
@@ -34,6 +37,9 @@ from mediatheque.catalog.database import Transaction
 from mediatheque.catalog.prepared import Prepared
 from mediatheque.catalog.tables import intake_segments, intakes
 from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Segment
+
+CHANNEL = "intakes"
+"""Where holders are told, by their id, that somebody else waits for their intake."""
 
 _UUIDS = ARRAY(Uuid)
 _START = intake_segments.c.start
@@ -76,7 +82,12 @@ _RENEW = (
     .values(held_until=_UNTIL)
     .returning(intakes.c.id)
 )
+_ASK = select(func.pg_notify(CHANNEL, cast(intakes.c.holder, Text))).where(
+    intakes.c.id == _ID, intakes.c.holder.is_not(None)
+)
 _RELEASE = update(intakes).where(intakes.c.id == _ID, _MINE, _LAX).values(holder=None)
+
+_KEPT = bindparam("kept", type_=Boolean)
 
 # The parts of a statement that acknowledges bytes. What they mean is written by the same statement:
 # for that it reads ``ACKNOWLEDGED``, which is empty when the hold was lost.
@@ -87,10 +98,10 @@ ACKNOWLEDGED = (
         size=bindparam("new_size"),
         crc64nvme=bindparam("new_crc64nvme"),
         touched_at=func.now(),
-        holder=None,
-        held_until=None,
+        holder=case((_KEPT, intakes.c.holder), else_=None),
+        held_until=case((_KEPT, intakes.c.held_until), else_=None),
     )
-    .returning(intakes.c.id)
+    .returning(intakes.c.id, intakes.c.touched_at)
     .cte("acknowledged")
 )
 _GONE = (
@@ -121,17 +132,22 @@ _WRITTEN = _NEW.on_conflict_do_update(
     set_={"size": _NEW.excluded.size, "object_key": _NEW.excluded.object_key},
 ).cte("written")
 SEGMENTS_CHANGED = (_GONE, _WRITTEN)
+_ACKNOWLEDGE = Prepared(select(ACKNOWLEDGED.c.touched_at).add_cte(*SEGMENTS_CHANGED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
-    """That ``holder`` acknowledges bytes behind those of ``before``, and lets go of the intake."""
+    """That ``holder`` acknowledges bytes behind those of ``before``.
+
+    With it the holder lets go of the intake, unless the hold is ``kept``.
+    """
 
     before: Intake
     holder: UUID
     segments: Sequence[Segment]
     size: int
     crc64nvme: str
+    kept: bool = False
 
     @property
     def values(self) -> dict[str, Any]:
@@ -143,6 +159,7 @@ class Acknowledgement:
             "by": self.holder,
             "new_size": self.size,
             "new_crc64nvme": self.crc64nvme,
+            "kept": self.kept,
             "gone_starts": list(known.keys() - wanted.keys()),
             "starts": list(fresh),
             "sizes": [one.size for one in fresh.values()],
@@ -150,9 +167,22 @@ class Acknowledgement:
         }
 
 
-async def add(transaction: Transaction, intake_id: UUID) -> None:
-    """Insert an intake that has no bytes yet."""
-    await transaction.execute(insert(intakes).values(id=intake_id, crc64nvme=NO_BYTES_CRC64NVME))
+async def add(
+    transaction: Transaction,
+    intake_id: UUID,
+    *,
+    segments: Sequence[Segment] = (),
+    crc64nvme: str = NO_BYTES_CRC64NVME,
+) -> None:
+    """Insert an intake; it has no bytes yet, or those of the ``segments`` of others."""
+    size = sum(segment.size for segment in segments)
+    await transaction.execute(insert(intakes).values(id=intake_id, size=size, crc64nvme=crc64nvme))
+    rows = [
+        {"intake_id": intake_id, "start": start, "size": one.size, "object_key": one.object_key}
+        for start, one in _by_start(segments).items()
+    ]
+    if rows:
+        await transaction.execute(insert(intake_segments), rows)
 
 
 async def find(transaction: Transaction, intake_id: UUID) -> Intake | None:
@@ -185,6 +215,27 @@ async def renew(connection: Transaction, intake_id: UUID, holder: UUID, *, secon
 async def release(connection: Transaction, intake_id: UUID, holder: UUID) -> None:
     """Let go of an intake, if it is still held. Until when it was held stays, as a sign of life."""
     await connection.execute(_RELEASE, {"intake_id": intake_id, "by": holder})
+
+
+async def acknowledge(connection: Transaction, acknowledgement: Acknowledgement) -> datetime | None:
+    """Acknowledge bytes that mean nothing by themselves; return when, None when the hold was lost.
+
+    On a connection of ``Database.read``.
+    """
+    row = await _ACKNOWLEDGE.one(connection, acknowledgement.values)
+    return None if row is None else row["touched_at"]
+
+
+async def ask_for(connection: Transaction, intake_id: UUID) -> None:
+    """Ask whoever holds an intake to let go of it soon. Who listens to ``CHANNEL`` hears of it."""
+    # Names the holder, not the intake: who asks may hold that one before it hears of itself.
+    await connection.execute(_ASK, {"intake_id": intake_id})
+
+
+async def still_held(transaction: Transaction, intake_id: UUID, holder: UUID) -> bool:
+    """Tell whether the hold is not lost, and keep others from taking it in this transaction."""
+    query = select(intakes.c.id).where(intakes.c.id == intake_id, intakes.c.holder == holder)
+    return await transaction.scalar(query.with_for_update()) is not None
 
 
 async def close(transaction: Transaction, intake_id: UUID) -> None:

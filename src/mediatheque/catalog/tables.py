@@ -309,6 +309,42 @@ intake_segments = Table(
     Column("object_key", Text, nullable=False),
 )
 
+# Its id is the intake's. The row of one that has become a media goes with that.
+resumable_uploads = Table(
+    "resumable_uploads",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("concatenation", Text, nullable=False),
+    Column("length", BigInteger),
+    Column("ending", Boolean, nullable=False),
+    Column("parts", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("final_id", Uuid),
+    Column("destination", JSONB, nullable=False),
+    Column("metadata", Text),
+    Column("digests", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("media_id", Uuid, ForeignKey("medias.id", ondelete="CASCADE")),
+    Column("idempotency_key", Text),
+    Column("request", Text),
+    Column("created_by", Text, nullable=False),
+    Column("created_role", Text, nullable=False),
+    *_times(),
+    Index("resumable_uploads_media_id", "media_id"),
+)
+Index(
+    "resumable_uploads_idempotency_key",
+    resumable_uploads.c.created_by,
+    resumable_uploads.c.idempotency_key,
+    unique=True,
+    postgresql_where=resumable_uploads.c.idempotency_key.is_not(None),
+)
+# Those that may have to be finished or to be removed.
+Index(
+    "resumable_uploads_unfinished",
+    resumable_uploads.c.updated_at,
+    postgresql_where=resumable_uploads.c.media_id.is_(None),
+)
+
 # ``media_id`` is the intake's id, and the original's once there is one.
 recordings = Table(
     "recordings",

@@ -66,7 +66,12 @@ async def find(transaction: Transaction, upload_id: UUID, *, owner: str | None) 
 
 
 async def stage(
-    transaction: Transaction, upload_id: UUID, *, staged_key: str, crc64nvme: str, blake3: str
+    transaction: Transaction,
+    upload_id: UUID,
+    *,
+    staged_key: str,
+    crc64nvme: str,
+    blake3: str | None,
 ) -> bool:
     """Point a pending upload to the bytes that just arrived; False when it is pending no more."""
     query = (

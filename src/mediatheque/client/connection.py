@@ -41,7 +41,7 @@ class Connection:
     def __init__(self, address: str, *, timeout: float, patience: float) -> None:
         self.address = address.rstrip("/")
         self._patience = patience
-        self._answered = False
+        self._met = False
         try:
             parts = urlsplit(self.address)
             # To ask for the port raises ValueError for one that is none.
@@ -115,9 +115,9 @@ class Connection:
     async def pause_after(self, error: ClientError, retries: Retries) -> None:
         """Wait before another attempt; raise ``error`` when there should be none.
 
-        A server that never answered is most likely not there, one that did is restarting.
+        A server that was never met is most likely not there, one that was is restarting.
         """
-        if isinstance(error, ServerUnreachableError) and not self._answered:
+        if isinstance(error, ServerUnreachableError) and not self._met:
             raise error
         await retries.pause_after(error)
 
@@ -142,7 +142,7 @@ class Connection:
         options["params"] = list(params) or None
         try:
             async with self._http.stream(method, url, headers=sent, **options) as response:
-                self._answered = True
+                self._met = True
                 if response.is_success:
                     yield response
                     return
@@ -168,6 +168,7 @@ class Connection:
             )
         if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
             return InvalidError(f"The request cannot be sent: {reason}.", request_id=request_id)
+        self._met = True
         return ConnectionLostError(
             f"The connection to {self._origin(error)} broke ({reason}).", request_id=request_id
         )

@@ -110,27 +110,49 @@ class Medias:
         *,
         name: str | None = None,
         tags: Sequence[str] = (),
+        resource: str | None = None,
+        project_id: str | None = None,
+        public: bool = False,
+        resume: bool = False,
         on_progress: Progress | None = None,
     ) -> Media:
         """Upload a file, under its own name unless another is given, and return the media.
 
-        In a name that is not UTF-8, � takes the place of each wrong byte.
+        In a name that is not UTF-8, � takes the place of each wrong byte. ``resource`` is the
+        address of the media, by default its id. ``resume``: go on with what an earlier call has
+        begun, also in another process or before a reboot, and leave behind what a later one can
+        go on with; the file, its name and tags must be the same. What is not gone on with, the
+        server removes.
 
-        Raises OSError when it cannot be read, SourceChangedError when it changes meanwhile, and
-        IntegrityError when other bytes arrived than were sent; nothing is kept then.
+        Raises OSError when the file cannot be read, SourceChangedError when it changes meanwhile,
+        and IntegrityError when other bytes arrived than were sent; nothing is kept then. Raises
+        ConflictError when the resource is taken, or another call is at the same upload.
         """
         source = Path(path)
-        media_id, digest = await upload_file(
+        metadata = {"filename": name or os.fsencode(source.name).decode(errors="replace")}
+        if resource:
+            metadata["resource"] = resource
+        if project_id:
+            metadata["project_id"] = project_id
+        if public:
+            metadata["public"] = "true"
+        if tags:
+            metadata["tags"] = _listed(tags)
+        upload_id, crc = await upload_file(
             self._connection,
             source,
-            name=name or os.fsencode(source.name).decode(errors="replace"),
-            tags=tags,
+            metadata,
+            resume=resume,
             on_progress=on_progress or _ignore,
         )
-        media = await self.find(media_id)
-        if not digest.agrees(media.size, media.checksum):
-            await self.delete(media)
-            raise IntegrityError(f"What the server received of {source} is not what was sent.")
+        media = await self.find(resource or upload_id)
+        if not crc.agrees(media.size, media.checksum):
+            if media.id == upload_id:
+                await self.delete(media)
+            raise IntegrityError(
+                f"What the server received of {source} is not what the file holds: it was damaged "
+                "on its way, or changed without a sign. Nothing was kept; upload it again."
+            )
         return media
 
     def read(self, media: Media, *, start: int = 0) -> AsyncGenerator[bytes, None]:
@@ -218,6 +240,14 @@ class Medias:
         )
         found = {media.id: media async for media in listed}
         return [found[media_id] for media_id in ids if media_id in found]
+
+
+def _listed(tags: Sequence[str]) -> str:
+    """Return tags with commas between them."""
+    for tag in tags:
+        if not tag or "," in tag:
+            raise InvalidError(f"{tag!r} is no tag: it is empty, or has a comma.", field="tags")
+    return ",".join(tags)
 
 
 def _path(what: str, resource: str, key: str) -> str:

@@ -1,121 +1,218 @@
-"""Uploading a file: announce it, PUT its bytes to the signed URL, confirm."""
+"""Uploading a file so that it goes on after broken connections, and in later runs.
+
+A large file is sent in a few parts at once, each an upload of its own, which the server joins.
+"""
 
 import asyncio
-import contextlib
-import os
-import stat
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from urllib.parse import quote
 
-from msgspec import Struct
-
-from mediatheque.client.answers import decode
 from mediatheque.client.connection import Connection
-from mediatheque.client.digest import Digest
-from mediatheque.client.errors import ClientError, InvalidError, SourceChangedError
+from mediatheque.client.digest import RunningCrc
+from mediatheque.client.errors import (
+    ClientError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    SourceChangedError,
+)
+from mediatheque.client.retries import RetryableError
+from mediatheque.client.sources import Source, Stretch, opened
+from mediatheque.client.tus import Tus, encode_metadata
+from mediatheque.client.upload_parts import PartUpload, new_key
+from mediatheque.client.upload_states import PartState, StateFile, Subject, UploadState
 
-_PIECE_BYTES = 1 << 20
-# To confirm a large file, the store may have to copy it.
-_CONFIRM_TIMEOUT = 900.0
+_PARTS = 4
+_LARGE_BYTES = 64 << 20
+_PART_UNIT = 8 << 20
+"""Parts begin at multiples of it, as what the server writes does: then stores can join them."""
+
+_REMEMBERED_BYTES = 1 << 20
+"""What is smaller is sent again as fast as it could be gone on with."""
+
+_NOT_JOINABLE = frozenset({400, 404, 410})
 
 Progress = Callable[[int, int], None]
-"""Called with how many bytes are done, and how many there are; after a retry from zero again."""
+"""Called with how many bytes are done, and how many there are; goes back after a failure."""
 
 
-class _Ticket(Struct, frozen=True, rename="camel"):
-    id: str
-    upload_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """An open file, and what it looked like when it was opened."""
-
-    path: Path
-    file: BinaryIO
-    size: int
-    modified_ns: int
+def split(size: int) -> list[tuple[int, int]]:
+    """Return the parts that a file is sent in, each with its start and its size, in bytes."""
+    if size < _LARGE_BYTES:
+        return [(0, size)]
+    each = -(-size // (_PARTS * _PART_UNIT)) * _PART_UNIT
+    return [(start, min(each, size - start)) for start in range(0, size, each)]
 
 
 async def upload_file(
     connection: Connection,
     path: Path,
+    metadata: Mapping[str, str],
     *,
-    name: str,
-    tags: Sequence[str],
+    resume: bool,
     on_progress: Progress,
-) -> tuple[str, Digest]:
-    """Upload a file; return the id of the media and the digest of what was sent.
+) -> tuple[str, RunningCrc]:
+    """Upload a file as the media that ``metadata`` describes; return its id and checksum.
 
-    Each step can be repeated: an announced upload that nobody confirms expires, the last complete
-    PUT counts, and to confirm again is no error.
+    The id is another one when a media with the same bytes has the address already. ``resume``:
+    remember the upload, and go on with what is remembered of an earlier one. Else nothing that
+    can be removed is left of an upload that fails.
+
+    Raises ClientError, OSError, and UnicodeEncodeError for metadata that is not UTF-8.
     """
-    with _opened(path) as source:
-        answer = await connection.request(
-            "POST",
-            "/api/file/upload",
-            body={"name": name, "size": source.size, "tags": list(tags)},
+    with opened(path) as source:
+        subject = Subject(
+            server=connection.address,
+            file=source.uri,
+            size=source.size,
+            modified_ns=source.modified_ns,
+            metadata=encode_metadata(metadata),
         )
-        ticket = decode(answer, _Ticket)
+        remembered = resume and source.size >= _REMEMBERED_BYTES
+        file = await asyncio.to_thread(StateFile, subject) if remembered else None
+        upload = _Upload(connection, source, subject, file, on_progress)
         try:
-            digest = await _put(connection, ticket.upload_url, source, on_progress)
-        except ClientError as error:
-            with contextlib.suppress(ClientError):  # it expires by itself
-                await _confirm(connection, ticket.id, success=False, error=error.detail)
+            await upload.send(metadata.get("resource"))
+        except (ClientError, OSError) as error:
+            left = file is not None or isinstance(error, RetryableError)
+            if isinstance(error, SourceChangedError) or not left:
+                await upload.give_up()
             raise
-    await _confirm(connection, ticket.id, success=True)
-    return ticket.id, digest
+        else:
+            upload.forget()
+        finally:
+            if file is not None:
+                file.close()
+    return upload.id, upload.crc
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[_Source]:
-    """Open a regular file; a FIFO is not waited for. Raises OSError and InvalidError."""
-    with open(path, "rb", buffering=0, opener=_open_at_once) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidError(f"{path} is not a file.")
-        yield _Source(path, file, status.st_size, status.st_mtime_ns)
+class _Upload:
+    """The upload of an open file. ``id`` is that of the media, once ``send`` has returned."""
 
+    def __init__(
+        self,
+        connection: Connection,
+        source: Source,
+        subject: Subject,
+        file: StateFile | None,
+        on_progress: Progress,
+    ) -> None:
+        self.id = ""
+        self._connection = connection
+        self._tus = Tus(connection)
+        self._source = source
+        self._subject = subject
+        self._file = file
+        self._on_progress = on_progress
+        self._parts: list[PartUpload] = []
 
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+    @property
+    def crc(self) -> RunningCrc:
+        """The checksum of the whole file, once all of it was read."""
+        whole = RunningCrc()
+        for part in self._parts:
+            whole.extend(part.stretch.crc)
+        return whole
 
+    async def send(self, resource: str | None) -> None:
+        """Send what the server does not have yet, and let it make a media of it.
 
-async def _put(connection: Connection, url: str, source: _Source, on_progress: Progress) -> Digest:
-    """Send the bytes of a file, from the start again after a broken connection."""
-    digest = Digest()
+        ``resource`` is the address that the media shall have.
+        """
+        state = self._file.load() if self._file is not None else None
+        if state is not None and state.joining is not None:
+            if await self._join_again(state, state.joining):
+                return
+            state = None
+        begun = state is not None
+        if state is None:
+            state = UploadState(self._subject, await self._plan(resource), new_key())
+            await self._save(state)
+        await self._send_parts(state, begun=begun)
+        ids = [part.id for part in self._parts if part.id is not None]
+        if len(ids) == 1:
+            self.id = ids[0]
+            return
+        self._source.check()
+        state.joining = ids
+        await self._save(state)
+        self.id = await self._tus.join(state.key, ids, self._subject.metadata)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        nonlocal digest
-        digest = Digest()
-        source.file.seek(0)
-        while digest.size < source.size:
-            piece = await asyncio.to_thread(_read, source.file, source.size - digest.size, digest)
-            if not piece:
-                raise SourceChangedError(f"{source.path} became shorter while it was uploaded.")
-            yield piece
-            on_progress(digest.size, source.size)
+    async def give_up(self) -> None:
+        """Remove what has arrived, and remember nothing."""
+        await asyncio.gather(*(part.give_up() for part in self._parts))
+        self.forget()
 
-    headers = {"Content-Length": str(source.size)}
-    await connection.request("PUT", url, content=pieces, headers=headers)
-    after = os.fstat(source.file.fileno())
-    if (after.st_size, after.st_mtime_ns) != (source.size, source.modified_ns):
-        raise SourceChangedError(f"{source.path} changed while it was uploaded.")
-    return digest
+    def forget(self) -> None:
+        """Remember nothing of the upload."""
+        if self._file is not None:
+            self._file.remove()
 
+    async def _plan(self, resource: str | None) -> list[PartState]:
+        """Return the parts to send. Refuses at once what would be refused in the end."""
+        size = self._source.size
+        parts = split(size)
+        if len(parts) > 1:
+            abilities = await self._tus.discover()
+            if abilities.most_bytes is not None and size > abilities.most_bytes:
+                raise InvalidError(
+                    f"{self._source.path} has {size} bytes; the service takes at most "
+                    f"{abilities.most_bytes}."
+                )
+            if resource:
+                await self._check_free(resource)
+            if not abilities.joins:
+                parts = [(0, size)]
+        return [PartState(start, length, new_key()) for start, length in parts]
 
-def _read(file: BinaryIO, most: int, digest: Digest) -> bytes:
-    piece = file.read(min(_PIECE_BYTES, most))
-    digest.update(piece)
-    return piece
+    async def _check_free(self, resource: str) -> None:
+        try:
+            await self._connection.request("GET", f"/medias/info/{quote(resource, safe='')}")
+        except NotFoundError:
+            return
+        raise ConflictError(f"Resource {resource} already exists")
 
+    async def _send_parts(self, state: UploadState, *, begun: bool) -> None:
+        self._parts = self._make_parts(state, begun=begun)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in self._parts:
+                    group.create_task(part.send())
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
-async def _confirm(connection: Connection, file_id: str, **words: bool | str) -> None:
-    await connection.request(
-        "POST",
-        "/api/file/confirmUpload",
-        body={"id": file_id, **words},
-        read_timeout=_CONFIRM_TIMEOUT,
-    )
+    async def _join_again(self, state: UploadState, ids: list[str]) -> bool:
+        """Let the server join what arrived in an earlier run; False when it has that no more."""
+        self._parts = self._make_parts(state, begun=True)
+        for part in self._parts:
+            await part.digest(part.stretch.size)
+        try:
+            self.id = await self._tus.join(state.key, ids, self._subject.metadata)
+        except ClientError as error:
+            if error.status not in _NOT_JOINABLE:
+                raise
+            return False
+        return True
+
+    def _make_parts(self, state: UploadState, *, begun: bool) -> list[PartUpload]:
+        return [
+            PartUpload(
+                self._connection,
+                Stretch(self._source, part.start, part.size),
+                part,
+                self._subject.metadata,
+                begun=begun,
+                partial=len(state.parts) > 1,
+                moved=self._tell,
+                save=lambda: self._save(state),
+            )
+            for part in state.parts
+        ]
+
+    def _tell(self) -> None:
+        self._on_progress(sum(part.done for part in self._parts), self._source.size)
+
+    async def _save(self, state: UploadState) -> None:
+        if self._file is not None:
+            await asyncio.to_thread(self._file.save, state)

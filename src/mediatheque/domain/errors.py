@@ -13,6 +13,7 @@ class Kind(StrEnum):
     INVALID = "invalid"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    GONE = "gone"
     CONFLICT = "conflict"
     EXISTS = "exists"
     TOO_LARGE = "too_large"
@@ -55,6 +56,12 @@ class NotFoundError(MediathequeError):
     kind = Kind.NOT_FOUND
 
 
+class GoneError(MediathequeError):
+    """The thing was there, and is not any more."""
+
+    kind = Kind.GONE
+
+
 class ConflictError(MediathequeError):
     """The thing is in a state in which this cannot be done."""
 
@@ -77,6 +84,10 @@ class TimeoutExceededError(MediathequeError):
     """The client stopped sending for longer than the idle deadline."""
 
     kind = Kind.TIMEOUT
+
+
+class StoppedError(ConflictError):
+    """The request was told to stop, for a newer one."""
 
 
 class DisconnectedError(MediathequeError):

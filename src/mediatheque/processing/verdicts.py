@@ -28,7 +28,7 @@ _LARGEST_META = 64 << 10
 _DEEPEST = 8
 _INODE_BYTES = 4096
 # What ``meta`` says that does not come from looking into the file.
-_OF_OTHERS = {"source", "error"}
+_OF_OTHERS = {"source", "error", "upload"}
 # PostgreSQL keeps no text with a NUL.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _MEDIA_TYPE = re.compile(r"(video|audio|image)/[a-z0-9][a-z0-9.+-]{0,60}")

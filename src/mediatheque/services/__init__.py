@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mediatheque.services.admin import AdminService
 from mediatheque.services.events import EventService
 from mediatheque.services.files import FileService
+from mediatheque.services.intake import IntakeService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.jobs import JobService
 from mediatheque.services.medias import MediaService
@@ -12,6 +13,7 @@ from mediatheque.services.processing import ProcessingService
 from mediatheque.services.processing_runs import ProcessingRunner
 from mediatheque.services.recording_runs import RecordingRunner
 from mediatheque.services.recordings import RecordingService
+from mediatheque.services.resumable_uploads import ResumableUploadService
 from mediatheque.services.sync_runs import SyncRunner
 from mediatheque.services.sync_schedules import SyncScheduleService
 from mediatheque.services.syncs import SyncService
@@ -28,6 +30,7 @@ class Services:
     admin: AdminService
     events: EventService
     files: FileService
+    intake: IntakeService
     janitor: Janitor
     jobs: JobService
     medias: MediaService
@@ -35,6 +38,7 @@ class Services:
     processing_runs: ProcessingRunner
     recording_runs: RecordingRunner
     recordings: RecordingService
+    resumable_uploads: ResumableUploadService
     sync_runs: SyncRunner
     sync_schedules: SyncScheduleService
     syncs: SyncService

@@ -22,6 +22,7 @@ from mediatheque.domain.paging import Listing
 from mediatheque.domain.tags import check_tags
 from mediatheque.domain.uploads import Upload, UploadState
 from mediatheque.processing.sniff import HEAD_BYTES, sniff
+from mediatheque.services.announced_files import NOT_FOUND, find_pending
 from mediatheque.services.processing import ProcessingService
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage import keys
@@ -30,7 +31,6 @@ from mediatheque.storage.stores import ObjectInfo, Store
 from mediatheque.telemetry import metrics
 
 _DIRECT_ATTEMPT = "direct"
-_NOT_FOUND = "file not found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class FileService:
         """
         parsed = parse_id(file_id)
         if parsed is None:
-            raise NotFoundError(_NOT_FOUND)
+            raise NotFoundError(NOT_FOUND)
         self._signer.verify(method, content_path(parsed), expires=expires, signature=signature)
         return parsed
 
@@ -105,7 +105,8 @@ class FileService:
     ) -> None:
         """Take the bytes of an upload; each attempt replaces the one before.
 
-        ``length`` is what the request declares, in bytes. Raises NotFoundError for an unknown or
+        ``length`` is what the request declares, in bytes. They may also arrive in several requests:
+        see ``ResumableUploadService.create``. Raises NotFoundError for an unknown or
         expired upload, ConflictError for one that was confirmed, InvalidError for a wrong size.
         """
         upload = await self._pending(upload_id)
@@ -212,7 +213,7 @@ class FileService:
                     transaction, parsed, owner=owner_scope(principal)
                 )
         if removed is None:
-            raise NotFoundError(_NOT_FOUND)
+            raise NotFoundError(NOT_FOUND)
         await self._intake.delete_objects(removed)
 
     async def _visible(self, principal: Principal, file_id: str) -> UUID:
@@ -225,7 +226,7 @@ class FileService:
                     return parsed
                 if await medias.find(connection, parsed, owner=owner) is not None:
                     return parsed
-        raise NotFoundError(_NOT_FOUND)
+        raise NotFoundError(NOT_FOUND)
 
     async def _confirmed(self, upload_id: UUID) -> None:
         """Return when an upload has become a file, by another confirmation than this one."""
@@ -236,19 +237,11 @@ class FileService:
             return
         if reopened is not None:
             raise ConflictError("The upload took other bytes meanwhile. Confirm it again.")
-        raise NotFoundError(_NOT_FOUND)
+        raise NotFoundError(NOT_FOUND)
 
     async def _pending(self, upload_id: UUID) -> Upload:
         async with self._database.read() as connection:
-            upload = await uploads.find(connection, upload_id, owner=None)
-            confirmed = await medias.find(connection, upload_id, owner=None)
-        if confirmed is not None:
-            raise ConflictError("The file was confirmed; its bytes can no longer be changed.")
-        if upload is not None and upload.state is not UploadState.PENDING:
-            raise ConflictError("The file is being confirmed; its bytes cannot be changed now.")
-        if upload is None:
-            raise NotFoundError(_NOT_FOUND)
-        return upload
+            return await find_pending(connection, upload_id)
 
     async def _promote(self, upload: Upload) -> Media:
         final_key = keys.original(upload.id, upload.name)

@@ -11,8 +11,17 @@ count for nothing; the next holder writes over them.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from dataclasses import replace
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
@@ -20,6 +29,7 @@ from mediatheque.catalog import intakes
 from mediatheque.catalog.database import Database, Transaction
 from mediatheque.catalog.intakes import Acknowledgement
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
+from mediatheque.domain.ids import parse_id
 from mediatheque.domain.intakes import Intake
 from mediatheque.storage.intakes import Appended, Appender, Hasher
 from mediatheque.storage.stores import Store
@@ -33,6 +43,7 @@ Write = Callable[[Transaction, Acknowledgement], Awaitable[T | None]]
 _LEASE_SECONDS = 6.0
 _FIRST_PAUSE_SECONDS = 0.01
 _LONGEST_PAUSE_SECONDS = 0.1
+_ASK_AGAIN_SECONDS = 0.5
 
 
 class IntakeBusyError(UnavailableError):
@@ -43,39 +54,66 @@ class IntakeClosedError(ConflictError):
     """The intake takes no more bytes."""
 
 
+class IntakeGoneError(NotFoundError):
+    """There is no such intake, or not any more."""
+
+
 class HoldLostError(ConflictError):
     """The intake was closed, or another holder took it, before the bytes were acknowledged."""
 
 
 class HeldIntake:
-    """An intake that this holder alone may add to. See ``IntakeService.hold``."""
+    """An intake that this holder alone may add to. See ``IntakeService.hold``.
+
+    ``wanted`` is set when somebody else waits for it who shall not wait for long.
+    """
 
     def __init__(
-        self, intake: Intake, holder: UUID, database: Database, store: Store, *, lease: float
+        self,
+        intake: Intake,
+        holder: UUID,
+        database: Database,
+        store: Store,
+        *,
+        lease: float,
+        wanted: asyncio.Event,
     ) -> None:
         self.intake = intake
-        self._holder = holder
+        self.holder = holder
+        self.wanted = wanted
+        self.released = False
+        self.superseded: set[str] = set()
+        """Keys of objects that the intake needs no more."""
+
         self._database = database
         self._store = store
         self._lease = lease
         self._lost = False
         self._appender: Appender | None = None
-        self._committed: Appended | None = None
+        self._advanced = False
+
+    def begin(self, digests: Sequence[Hasher] = ()) -> Appender:
+        """Begin to append, once for each hold. ``digests`` are fed every byte."""
+        self._appender = self._store.appender(self.intake, digests=digests)
+        return self._appender
 
     async def append(
         self, pieces: AsyncIterator[bytes], *, digests: Sequence[Hasher] = ()
     ) -> Appended:
         """Make ``pieces`` durable behind the acknowledged bytes; ``commit`` acknowledges them.
 
-        Once for each hold. ``digests`` are fed every byte. Raises HoldLostError, and what the
-        pieces and the store raise.
+        Raises HoldLostError, and what the pieces and the store raise.
         """
-        self._appender = self._store.appender(self.intake, digests=digests)
+        appender = self.begin(digests)
         async for piece in pieces:
-            if self._lost:
-                raise _lost()
-            await self._appender.write(piece)
-        return await self._appender.flush()
+            self.check()
+            await appender.write(piece)
+        return await appender.flush()
+
+    def check(self) -> None:
+        """Raise HoldLostError when the hold is known to be lost."""
+        if self._lost:
+            raise _lost()
 
     async def commit(self, appended: Appended, write: Write[T]) -> T:
         """Acknowledge what was appended together with what it means, and end the hold with it.
@@ -86,27 +124,53 @@ class HeldIntake:
         if self._appender is not None:
             # Before the next holder may come, who would else begin another object.
             await self._appender.close()
-        acknowledgement = Acknowledgement(
+        async with self._database.read() as connection:
+            written = await write(connection, self._acknowledgement(appended, kept=False))
+        if written is None:
+            raise _lost()
+        self.released = True
+        self._now_has(appended)
+        return written
+
+    async def advance(self, appended: Appended, *, last: bool = False) -> None:
+        """Acknowledge what was appended, and go on; the ``last`` time the hold ends with it.
+
+        Raises HoldLostError.
+        """
+        self._advanced = True  # from now on in doubt, when the answer is lost
+        if last:
+            touched_at = await self.commit(appended, intakes.acknowledge)
+        else:
+            async with self._database.read() as connection:
+                written = await intakes.acknowledge(
+                    connection, self._acknowledgement(appended, kept=True)
+                )
+            if written is None:
+                self._lost = True
+                raise _lost()
+            touched_at = written
+            self._now_has(appended)
+        self.intake = replace(self.intake, touched_at=touched_at)
+
+    def _acknowledgement(self, appended: Appended, *, kept: bool) -> Acknowledgement:
+        return Acknowledgement(
             before=self.intake,
-            holder=self._holder,
+            holder=self.holder,
+            segments=appended.segments,
+            size=appended.size,
+            crc64nvme=appended.crc64nvme,
+            kept=kept,
+        )
+
+    def _now_has(self, appended: Appended) -> None:
+        kept = {segment.object_key for segment in appended.segments}
+        self.superseded |= {segment.object_key for segment in self.intake.segments} - kept
+        self.intake = replace(
+            self.intake,
             segments=appended.segments,
             size=appended.size,
             crc64nvme=appended.crc64nvme,
         )
-        async with self._database.read() as connection:
-            written = await write(connection, acknowledgement)
-        if written is None:
-            raise _lost()
-        self._committed = appended
-        return written
-
-    @property
-    def superseded(self) -> set[str] | None:
-        """Keys of objects that the intake needs no more; None before ``commit``."""
-        if self._committed is None:
-            return None
-        kept = {segment.object_key for segment in self._committed.segments}
-        return {segment.object_key for segment in self.intake.segments} - kept
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
@@ -128,7 +192,7 @@ class HeldIntake:
             try:
                 async with self._database.read() as connection:
                     self._lost = not await intakes.renew(
-                        connection, self.intake.id, self._holder, seconds=self._lease
+                        connection, self.intake.id, self.holder, seconds=self._lease
                     )
             except UnavailableError as error:
                 # Until somebody else has taken the intake it can still be renewed.
@@ -138,12 +202,21 @@ class HeldIntake:
     async def release(self) -> None:
         """Let go of the intake. A hold that cannot be released ends by itself."""
         if self._appender is not None:
-            await self._appender.close(recorded=False)
+            await self._appender.close(recorded=self._advanced)
         try:
             async with self._database.read() as connection:
-                await intakes.release(connection, self.intake.id, self._holder)
+                await intakes.release(connection, self.intake.id, self.holder)
         except UnavailableError as error:
             log.warning("hold not released", intake=str(self.intake.id), error=error.detail)
+
+
+class _Line:
+    """Those of this process that wait for one intake, first come first served."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.wanted: asyncio.Event | None = None  # of who is served
+        self.insisting = 0
 
 
 class IntakeService:
@@ -153,55 +226,94 @@ class IntakeService:
         self._database = database
         self._store = store
         self._lease = lease
-        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
-        self._deleting: set[asyncio.Task[None]] = set()
+        self._lines: WeakValueDictionary[UUID, _Line] = WeakValueDictionary()
+        self._wanted: dict[UUID, asyncio.Event] = {}  # of those who hold, by holder
+        self._beside: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
-    async def hold(self, intake_id: UUID, *, patience: float) -> AsyncIterator[HeldIntake]:
+    async def hold(
+        self,
+        intake_id: UUID,
+        *,
+        patience: float,
+        insist: bool = False,
+        wanted: asyncio.Event | None = None,
+    ) -> AsyncIterator[HeldIntake]:
         """Hold an intake for the block; waits up to ``patience`` seconds for other holders.
 
-        Raises IntakeBusyError, IntakeClosedError, and NotFoundError when there is no such intake.
+        To ``insist`` is to ask those to let go soon, wherever they are; then ``wanted`` of their
+        hold is set. Who holds without one is not asked.
+
+        Raises IntakeBusyError, IntakeClosedError, and IntakeGoneError when there is no such intake.
         """
         deadline = time.monotonic() + patience
-        async with self._turn(intake_id, patience):
-            held = await self._take(intake_id, deadline)
-            superseded: set[str] | None = None
+        wanted = wanted or asyncio.Event()
+        async with self._turn(intake_id, patience, wanted, insist=insist):
+            held = await self._take(intake_id, deadline, wanted, insist=insist)
+            self._wanted[held.holder] = wanted
             try:
                 with held.kept():
                     yield held
-                superseded = held.superseded
             finally:
-                if superseded is None:
-                    await held.release()
-        if superseded:
-            self._delete_beside(superseded)
+                del self._wanted[held.holder]
+                if not held.released:
+                    # A cancelled caller must not leave the next one to wait for the lease's end.
+                    await asyncio.shield(self._start(held.release()))
+                if held.superseded:
+                    self._start(self._delete(held.superseded))
+
+    def hear(self, notice: str) -> None:
+        """Take a notice of ``intakes.CHANNEL``: the id of a holder, maybe one of this process."""
+        holder = parse_id(notice)
+        wanted = self._wanted.get(holder) if holder is not None else None
+        if wanted is not None:
+            wanted.set()
 
     @contextlib.asynccontextmanager
-    async def _turn(self, intake_id: UUID, patience: float) -> AsyncIterator[None]:
+    async def _turn(
+        self, intake_id: UUID, patience: float, wanted: asyncio.Event, *, insist: bool
+    ) -> AsyncIterator[None]:
         """Wait for those in this process that came first."""
-        turn = self._turns.setdefault(intake_id, asyncio.Lock())
+        line = self._lines.setdefault(intake_id, _Line())
+        line.insisting += insist
         try:
+            if insist and line.wanted is not None:
+                line.wanted.set()
             async with asyncio.timeout(patience):
-                await turn.acquire()
+                await line.lock.acquire()
         except TimeoutError:
             raise _busy() from None
+        finally:
+            line.insisting -= insist
+        line.wanted = wanted
+        if line.insisting:
+            wanted.set()
         try:
             yield
         finally:
-            turn.release()
+            line.wanted = None
+            line.lock.release()
 
-    async def _take(self, intake_id: UUID, deadline: float) -> HeldIntake:
+    async def _take(
+        self, intake_id: UUID, deadline: float, wanted: asyncio.Event, *, insist: bool
+    ) -> HeldIntake:
         """Wait for those in other processes."""
         holder = uuid4()
         pause = _FIRST_PAUSE_SECONDS
+        asked_at = -_ASK_AGAIN_SECONDS
         while True:
             async with self._database.read() as connection:
                 taken = await intakes.take(connection, intake_id, holder, seconds=self._lease)
                 seen = taken or await intakes.find(connection, intake_id)
+                if taken is None and insist and time.monotonic() - asked_at > _ASK_AGAIN_SECONDS:
+                    await intakes.ask_for(connection, intake_id)
+                    asked_at = time.monotonic()
             if taken is not None:
-                return HeldIntake(taken, holder, self._database, self._store, lease=self._lease)
+                return HeldIntake(
+                    taken, holder, self._database, self._store, lease=self._lease, wanted=wanted
+                )
             if seen is None:
-                raise NotFoundError("There is nothing here that takes bytes.")
+                raise IntakeGoneError("There is nothing here that takes bytes.")
             if seen.closed:
                 raise IntakeClosedError("It takes no more bytes.")
             left = deadline - time.monotonic()
@@ -210,19 +322,20 @@ class IntakeService:
             await asyncio.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _delete_beside(self, object_keys: Iterable[str]) -> None:
-        """Delete objects without anybody waiting. What fails goes when the intake has ended."""
+    async def _delete(self, object_keys: Iterable[str]) -> None:
+        """Delete objects. What fails goes when the intake has ended."""
+        for key in object_keys:
+            try:
+                await self._store.delete(key)
+            except Exception as error:  # noqa: BLE001 - the bytes are acknowledged already
+                log.warning("object not deleted", key=key, error=str(error))
 
-        async def delete() -> None:
-            for key in object_keys:
-                try:
-                    await self._store.delete(key)
-                except Exception as error:  # noqa: BLE001 - the bytes are acknowledged already
-                    log.warning("object not deleted", key=key, error=str(error))
-
-        task = asyncio.create_task(delete())
-        self._deleting.add(task)
-        task.add_done_callback(self._deleting.discard)
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start something that ends by itself, whether anybody waits for it or not."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+        return task
 
 
 def _busy() -> IntakeBusyError:

@@ -19,9 +19,10 @@ from mediatheque.domain.intakes import Intake
 from mediatheque.domain.media import Media
 from mediatheque.domain.processing import PLAYABLE, RECORDING_STEPS
 from mediatheque.domain.recordings import Recording, RecordingState, original_name
-from mediatheque.processing.sniff import HEAD_BYTES, extension_of, sniff
+from mediatheque.processing.sniff import extension_of, sniff
 from mediatheque.processing.tasks import RejectedError
 from mediatheque.services.derivation import Derivation, Deriver, Share
+from mediatheque.services.intake_heads import read_head
 from mediatheque.services.job_runs import JobFailedError, JobRun, patiently
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage import keys
@@ -91,7 +92,7 @@ class RecordingRunner:
             intake = await intakes.find(connection, recording.media_id)
             if intake is None:
                 return await medias.find(connection, recording.media_id, owner=None)
-        head = await self._head(intake)
+        head = await read_head(self._store, intake)
         mime_type = sniff(head, "")
         filename = original_name(recording.created_at, extension_of(mime_type))
         joined = await self._store.join(
@@ -120,29 +121,6 @@ class RecordingRunner:
         metrics.UPLOADS.labels("kept").inc()
         await self._intake.clear_staging(intake.id)
         return original
-
-    async def _head(self, intake: Intake) -> bytes:
-        """Return the first bytes, from the segments or from the object that they became."""
-        head = b""
-        for segment in intake.segments:
-            try:
-                async for piece in self._store.read(
-                    segment.object_key, 0, min(segment.size, HEAD_BYTES - len(head))
-                ):
-                    head += piece
-            except NotFoundError:
-                return await self._joined_head(intake)
-            if len(head) >= HEAD_BYTES:
-                break
-        return head
-
-    async def _joined_head(self, intake: Intake) -> bytes:
-        async for info in self._store.list(keys.original_folder(intake.id)):
-            return b"".join([piece async for piece in self._store.read(info.key, 0, HEAD_BYTES)])
-        raise UnavailableError(
-            f"The store does not have the bytes of {intake.id} any more. Look for objects below "
-            f"{keys.staging(intake.id, '')} in its backup, put them back and retry the job."
-        )
 
     async def _verified(self, intake: Intake, joined: ObjectInfo) -> Digest:
         """Read the whole once more. Raises UnavailableError unless it is what was acknowledged."""

@@ -49,6 +49,8 @@ _COMPLETE_PATIENCE_SECONDS = 5
 _MOST_MISSING = 5
 _MISSING_PAUSE_SECONDS = 0.1
 _BATCH = 100
+_MOST_KNOWN = 1000
+"""Recordings of which a process remembers what they were, so as not to ask at every chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,9 @@ class RecordingService:
         self._quiet_after = timedelta(seconds=quiet_after)
         self._expiry = timedelta(seconds=expiry)
         self._most_bytes = most_bytes
+        # As they were with their last chunks here. Who holds the intake of one sees by that
+        # whether it still is so, and a recording never becomes shorter.
+        self._known: dict[str, Recording] = {}
 
     async def create(self, principal: Principal) -> Recording:
         """Start a recording; it has no bytes yet."""
@@ -118,7 +123,13 @@ class RecordingService:
         ``pieces`` and the store raise. Then nothing of the chunk is kept.
         """
         digest = ChunkDigest(digests)
-        recording = await self._find_open(principal, recording_id)
+        recording = self._known.get(recording_id)
+        if (
+            recording is None
+            or owner_scope(principal) not in {None, recording.created_by}
+            or is_earlier(recording, place)
+        ):
+            recording = await self._find_open(principal, recording_id)
         if not is_earlier(recording, place):
             try:
                 async with self._intake.hold(
@@ -129,9 +140,11 @@ class RecordingService:
                         recording = await self._find_open(principal, recording_id)
                     if not is_earlier(recording, place):
                         check_next(recording, place)
-                        return await self._append(
+                        added = await self._append(
                             held, recording, pieces, place=place, digest=digest
                         )
+                        self._remember(recording_id, added)
+                        return added
             except (IntakeClosedError, HoldLostError, NotFoundError) as error:
                 recording = await self._find_open(principal, recording_id)
                 raise refusal(recording, "Others added to the recording meanwhile.") from error
@@ -263,6 +276,12 @@ class RecordingService:
         )
         metrics.RECEIVED_BYTES.inc(digest.size)
         return added
+
+    def _remember(self, recording_id: str, recording: Recording) -> None:
+        self._known.pop(recording_id, None)
+        self._known[recording_id] = recording
+        if len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
 
     async def _check_repeated(
         self, recording: Recording, place: ChunkPlace, digest: ChunkDigest

@@ -25,7 +25,7 @@ class RunningCrc:
     def __init__(self, value: str) -> None:
         self._crc = decode_crc64nvme(value)
 
-    def update(self, piece: bytes) -> None:
+    def update(self, piece: bytes | memoryview) -> None:
         """Feed the next bytes."""
         self._crc = checksums.crc64nvme(piece, self._crc)
 

@@ -65,8 +65,7 @@ def check_room(descriptor: int, *, reserved: int, more: int) -> None:
         return
     if free_bytes(descriptor) < reserved + more:
         raise StorageFullError(
-            "The disk has no room for this upload beside the space that is kept free. "
-            "Nothing was kept."
+            "The disk has no room for this upload beside the space that is kept free."
         )
 
 
@@ -114,7 +113,7 @@ def make_folder(folder: Path, *, durable: bool) -> None:
 def storage_error(error: OSError) -> MediathequeError:
     """Translate what the operating system said of a write into an answer for people."""
     if error.errno in _FULL:
-        return StorageFullError("The store has no room left for this upload. Nothing was kept.")
+        return StorageFullError("The store has no room left for this upload.")
     reason = error.strerror or type(error).__name__
     return UnavailableError(f"The store could not be written: {reason}.")
 

@@ -56,6 +56,13 @@ class Appender(Protocol):
         returned, the former segments are as good as they were. Raises what ``write`` raises.
         """
 
+    async def checkpoint(self) -> Appended:
+        """Make durable what can be without holding up ``write``, which may be called meanwhile.
+
+        That may be less than what was written, but is never less than the last time. Otherwise as
+        ``flush``, which must not be called meanwhile.
+        """
+
     async def close(self, *, recorded: bool = True) -> None:
         """Let go. What was not flushed is discarded. Never raises; harmless when called twice.
 

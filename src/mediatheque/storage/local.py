@@ -22,8 +22,10 @@ from typing import TypeVar
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
 from mediatheque.domain.intakes import Intake
 from mediatheque.storage import durable as disk
+from mediatheque.storage import keys
 from mediatheque.storage.intakes import Hasher, lost
 from mediatheque.storage.local_appender import LocalAppender, lock_file, release_file
+from mediatheque.storage.local_join import LocalJoin
 from mediatheque.storage.local_sender import LocalSender
 from mediatheque.storage.local_writer import LocalWriter, WriteBudget
 from mediatheque.storage.segments import join_by_merging, joined, joined_now
@@ -152,9 +154,9 @@ class LocalStore:
         )
 
     async def join(self, intake: Intake, key: str, *, content_type: str) -> ObjectInfo:
-        """See ``IntakeStore.join``. What crashes left in several files is copied, hence verified.
+        """See ``IntakeStore.join``. Several files are copied by the kernel, hence verified.
 
-        So is a file that somebody still writes to, who may be stopped for ever.
+        So is one that somebody still writes to, who may be stopped for ever.
         """
         done = await joined(self, intake, key)
         if done is None:
@@ -271,15 +273,18 @@ class LocalStore:
         return moved
 
     async def _join(self, intake: Intake, key: str, content_type: str) -> ObjectInfo:
+        target = self._path(key)
         try:
-            moved = await self._run(lambda: self._move_segments(intake, self._path(key)))
+            made = await self._run(
+                lambda: self._move_segment(intake, target) or self._copy_segments(intake, target)
+            )
         except OSError as error:
             raise disk.storage_error(error) from error
-        if not moved:
+        if not made:
             return await join_by_merging(self, intake, key, content_type=content_type)
         return await joined_now(self, intake, key)
 
-    def _move_segments(self, intake: Intake, target: Path) -> bool:
+    def _move_segment(self, intake: Intake, target: Path) -> bool:
         """Give the one file of an intake its final name; False when it is not one, or in use."""
         if len(intake.segments) != 1:
             return False
@@ -300,6 +305,16 @@ class LocalStore:
         finally:
             release_file(descriptor)
         return True
+
+    def _copy_segments(self, intake: Intake, target: Path) -> bool:
+        """Make one file of those of an intake; False when this machine cannot."""
+        joining = LocalJoin(
+            intake,
+            path_of=self._path,
+            durable=self._durable,
+            reserved_bytes=self._reserved_bytes,
+        )
+        return joining.copy_to(self._path(keys.staging(intake.id, uuid.uuid4().hex)), target)
 
     def _cut(self, descriptor: int, intake: Intake) -> None:
         """Remove what is behind the acknowledged bytes."""

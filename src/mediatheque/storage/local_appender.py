@@ -63,7 +63,9 @@ class LocalAppender:
         self._kept: int | None = None  # the file's length at the last flush that returned
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
+        self._batches = asyncio.Lock()
         self._writing: asyncio.Future[None] | None = None
+        self._syncing: asyncio.Future[None] | None = None
         self._closed = False
         budget.writers += 1
 
@@ -78,15 +80,34 @@ class LocalAppender:
 
     async def flush(self) -> Appended:
         """See ``Appender.flush``."""
-        await self._finish_batch()
-        if self._gathered_bytes or self._position > self._synced:
-            self._start_thread(self._append_and_sync)
+        async with self._batches:
             await self._finish_batch()
-            self._kept = self._position
-            grown = Segment(self._key, self._position)
-            size = sum(segment.size for segment in self._before) + grown.size
-            self._flushed = Appended((*self._before, grown), size, self._crc.value)
+            await self._finish_sync()
+            if self._gathered_bytes or self._position > self._synced:
+                self._start_thread(self._append_and_sync)
+                await self._finish_batch()
+                self._flushed = self._so_far()
+                self._kept = self._position
         return self._flushed
+
+    async def checkpoint(self) -> Appended:
+        """See ``Appender.checkpoint``: all but the batch that is gathered."""
+        async with self._batches:
+            await self._finish_batch()
+            await self._finish_sync()  # of a call that was cancelled
+            if self._position == self._synced:
+                return self._flushed
+            so_far, position = self._so_far(), self._position
+            loop = asyncio.get_running_loop()
+            self._syncing = loop.run_in_executor(self._threads, self._sync)
+        await self._finish_sync()
+        self._flushed, self._kept, self._synced = so_far, position, position
+        return so_far
+
+    def _so_far(self) -> Appended:
+        grown = Segment(self._key, self._position)
+        size = sum(segment.size for segment in self._before) + grown.size
+        return Appended((*self._before, grown), size, self._crc.value)
 
     async def close(self, *, recorded: bool = True) -> None:
         """See ``Appender.close``."""
@@ -97,16 +118,17 @@ class LocalAppender:
         self._budget.writers -= 1
         if not recorded:
             self._kept = None
-        if self._writing is None and self._position == self._kept:
+        if self._writing is None and self._syncing is None and self._position == self._kept:
             self._unlock()
             return
         # A cancelled caller must not leave the file locked.
         await asyncio.shield(self._let_go())
 
     async def _let_go(self) -> None:
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
-            self._writing.exception()
+        for working in (self._writing, self._syncing):
+            if working is not None:
+                await asyncio.wait([working])
+                working.exception()
         if self._descriptor is None:
             return
         if self._position != self._kept:
@@ -119,11 +141,12 @@ class LocalAppender:
             self._descriptor = None
 
     async def _pass_on(self) -> None:
-        await self._finish_batch()
-        if self._gathered:
-            self._start_thread(self._append)
-            if self._budget.crowded:
-                await self._finish_batch()
+        async with self._batches:
+            await self._finish_batch()
+            if self._gathered:
+                self._start_thread(self._append)
+                if self._budget.crowded:
+                    await self._finish_batch()
 
     def _start_thread(self, work: Callable[[bytes], None]) -> None:
         batch, self._gathered, self._gathered_bytes = self._gathered, [], 0
@@ -131,22 +154,24 @@ class LocalAppender:
         self._writing = loop.run_in_executor(self._threads, lambda: work(b"".join(batch)))
 
     async def _finish_batch(self) -> None:
-        if self._writing is None:
-            return
-        try:
-            # A cancelled caller must not lose sight of a thread that holds the descriptor.
-            await asyncio.shield(self._writing)
-        except OSError as error:
-            raise disk.storage_error(error) from error
+        await _finished(self._writing)
         self._writing = None
+
+    async def _finish_sync(self) -> None:
+        # One that has failed stays: the next one would succeed, though the bytes may be lost.
+        await _finished(self._syncing)
+        self._syncing = None
 
     def _append_and_sync(self, batch: bytes) -> None:
         self._append(batch)
+        self._sync()
+        self._synced = self._position
+
+    def _sync(self) -> None:
         if self._durable:
             disk.sync_file(self._opened())
             if self._begun and self._kept is None:
                 disk.sync_folder(self._path_of(self._key).parent)
-        self._synced = self._position
 
     def _append(self, batch: bytes) -> None:
         descriptor = self._opened()
@@ -177,15 +202,16 @@ class LocalAppender:
         last = self._intake.segments[-1]
         path = self._path_of(last.object_key)
         try:
-            if path.stat().st_size < last.size:
-                raise lost(self._intake)
             descriptor = lock_file(path)
+            size = (path.stat() if descriptor is None else os.fstat(descriptor)).st_size
         except FileNotFoundError as error:
             raise lost(self._intake) from error
-        if descriptor is None:
-            return None
-        if os.fstat(descriptor).st_size != last.size:
+        if descriptor is not None and size != last.size:
             release_file(descriptor)
+            descriptor = None
+        if size < last.size:
+            raise lost(self._intake)
+        if descriptor is None:
             return None
         self._before = self._intake.segments[:-1]
         self._key = last.object_key
@@ -211,6 +237,16 @@ class LocalAppender:
                 path.parent.rmdir()
             else:
                 os.ftruncate(self._descriptor, self._start if self._kept is None else self._kept)
+
+
+async def _finished(working: asyncio.Future[None] | None) -> None:
+    if working is None:
+        return
+    try:
+        # A cancelled caller must not lose sight of a thread that holds the descriptor.
+        await asyncio.shield(working)
+    except OSError as error:
+        raise disk.storage_error(error) from error
 
 
 def lock_file(path: Path) -> int | None:

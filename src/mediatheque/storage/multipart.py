@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from mediatheque.domain.intakes import Segment
 from mediatheque.storage.pace import UNLIMITED, Pace
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_errors import is_gone, is_missing
@@ -115,18 +114,15 @@ class MultipartUpload:
         )
         self._etags[number] = answer["CopyPartResult"]["ETag"]
 
-    def copy_segment(self, number: int, segment: Segment) -> None:
-        """Let the store take a segment of an intake, of which there is only one version."""
+    def copy_segment(self, number: int, object_key: str, start: int, end: int) -> None:
+        """Let the store take bytes of an intake's segment, of which there is only one version."""
         answer = self._bucket.client.upload_part_copy(
             Bucket=self._bucket.name,
             Key=self._key,
             UploadId=self.id,
             PartNumber=number,
-            CopySource={
-                "Bucket": self._bucket.name,
-                "Key": self._bucket.full_key(segment.object_key),
-            },
-            CopySourceRange=f"bytes=0-{segment.size - 1}",
+            CopySource={"Bucket": self._bucket.name, "Key": self._bucket.full_key(object_key)},
+            CopySourceRange=f"bytes={start}-{end - 1}",
         )
         self._etags[number] = answer["CopyPartResult"]["ETag"]
 

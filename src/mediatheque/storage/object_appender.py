@@ -78,6 +78,10 @@ class ObjectAppender:
         await self._feed_digests()
         if len(self._tails) > MOST_TAILS:
             await self._merge(first_to_merge(self._tails))
+        return await self.checkpoint()
+
+    async def checkpoint(self) -> Appended:
+        """See ``Appender.checkpoint``: objects that are finished are durable."""
         segments = (*self._full, *self._tails)
         self._flushed |= {segment.object_key for segment in segments}
         return Appended(segments, self._size, self._crc.value)

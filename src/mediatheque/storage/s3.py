@@ -9,16 +9,17 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from mediatheque.domain.errors import NotFoundError
-from mediatheque.domain.intakes import Intake, Segment
+from mediatheque.domain.intakes import Intake
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_buffers import PartBuffers
+from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.remote import RemoteStore
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
-from mediatheque.storage.s3_join import join_segments
+from mediatheque.storage.s3_join import S3Join, plan_parts
 from mediatheque.storage.s3_sender import S3Sender
 from mediatheque.storage.s3_writer import PartMemory, S3Writer
-from mediatheque.storage.segments import count_full, joined, joined_now, merge
+from mediatheque.storage.segments import joined, joined_now
 from mediatheque.storage.sending import Sending, Source
 from mediatheque.storage.stores import ObjectInfo, Stored
 
@@ -101,18 +102,15 @@ class S3Store(RemoteStore):
         return await self._finish_promotion(source, target)
 
     async def join(self, intake: Intake, key: str, *, content_type: str) -> ObjectInfo:
-        """See ``IntakeStore.join``. Several tails become one before all is copied in the store."""
-        full = count_full(intake.segments)
-        if full == 0:
+        """See ``IntakeStore.join``. Bytes pass us only where they have to; see ``S3Join``."""
+        parts = plan_parts(intake.segments)
+        if len(parts) > MOST_PARTS or all(len(part) > 1 for part in parts):
             return await super().join(intake, key, content_type=content_type)
         done = await joined(self, intake, key)
         if done is not None:
             return done
-        segments, tails = intake.segments[:full], intake.segments[full:]
-        if len(tails) > 1:  # only the last part may be small
-            merged = await merge(self, intake, tails)
-            tails = (Segment(merged.key, merged.size),)
-        await join_segments(self._bucket, intake, (*segments, *tails), key, content_type)
+        joining = S3Join(self._bucket, self, self._memory, intake, key)
+        await joining.join(parts, content_type)
         return await joined_now(self, intake, key)
 
     async def signed_put(self, key: str, *, expires_in: int) -> str | None:

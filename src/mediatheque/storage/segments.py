@@ -128,9 +128,17 @@ async def _whole(store: Store, intake: Intake, segment: Segment) -> bytes:
 
 
 async def _pieces(store: Store, intake: Intake, segment: Segment) -> AsyncIterator[bytes]:
-    missing = segment.size
+    async for piece in read_range(store, intake, segment.object_key, 0, segment.size):
+        yield piece
+
+
+async def read_range(
+    store: Store, intake: Intake, object_key: str, start: int, end: int
+) -> AsyncIterator[bytes]:
+    """Yield the bytes ``start`` to before ``end`` of a segment; ConflictError without them."""
+    missing = end - start
     try:
-        async for piece in store.read(segment.object_key, 0, segment.size):
+        async for piece in store.read(object_key, start, end):
             missing -= len(piece)
             yield piece
     except NotFoundError as error:

@@ -14,12 +14,14 @@ from tests.bench.cases import (
     transfers,
     transfers_alone,
     upload,
+    uploads_resumable,
 )
 from tests.bench.outcome import Outcome
 from tests.bench.plan import Plan
 
 CASES: Mapping[str, Callable[[Plan], list[Outcome]]] = {
     "upload": upload.run,
+    "resumable": uploads_resumable.run,
     "download": download.run,
     "memory": memory.run,
     "lists": lists.run,

@@ -224,6 +224,7 @@ async def test_files_must_be_regular_and_nobody_elses(
         {"mime_type": ["video/webm"]},
         {"deep": [[[[[[[[[[]]]]]]]]]]},
         {"make": "a\0b"},
+        {"upload": {"camera": "a lie"}},
     ],
     ids=str,
 )

@@ -1,5 +1,6 @@
 """What only a folder does with intakes: one growing file, locks, full disks, killed processes."""
 
+import errno
 import os
 import random
 import resource
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mediatheque.domain.errors import ConflictError, StorageFullError
+from mediatheque.domain.errors import ConflictError, StorageFullError, UnavailableError
 from mediatheque.domain.intakes import Intake, Segment
 from mediatheque.storage.local import LocalStore
 from mediatheque.storage.local_appender import lock_file, release_file
@@ -209,6 +210,29 @@ async def test_a_chunk_that_does_not_fit_is_told_so_and_leaves_what_was_there(
     await appender.close()
 
     assert file_of(store, intake).stat().st_size == 3
+    assert await join(store, await append(store, intake, b"def")) == b"abcdef"
+
+
+async def test_after_a_sync_that_failed_nothing_more_is_said_to_be_durable(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel says only once that it lost bytes: the next sync would succeed."""
+    intake = await append(store, new_intake(), b"abc")
+    appender = store.appender(intake)
+    await appender.write(b"x" * MIB)
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fsync", broken)
+        with pytest.raises(UnavailableError):
+            await appender.checkpoint()
+    for again in (appender.checkpoint, appender.flush):
+        with pytest.raises(UnavailableError):
+            await again()
+    await appender.close()
+
     assert await join(store, await append(store, intake, b"def")) == b"abcdef"
 
 

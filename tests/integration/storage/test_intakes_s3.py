@@ -9,9 +9,9 @@ import pytest
 
 from mediatheque.domain.errors import StorageFullError, UnavailableError
 from mediatheque.domain.intakes import Intake
-from mediatheque.storage import s3_bucket
+from mediatheque.storage import s3, s3_bucket
 from mediatheque.storage.s3 import S3Store
-from tests.support.intakes import acknowledged, append, new_intake
+from tests.support.intakes import acknowledged, append, new_intake, put_together
 from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import get, keys, open_s3
@@ -66,7 +66,7 @@ async def test_only_tails_leave_the_store_when_it_is_joined(
     assert info.crc64nvme == intake.crc64nvme
     assert proxy.count("^PUT .*partNumber=") == 3
     assert proxy.count("^GET /") == 2
-    assert proxy.count("^PUT ") == 4
+    assert proxy.count("^PUT ") == 3
     assert await get(store, KEY) == CONTENT
     assert await unfinished(store) == 0
 
@@ -79,6 +79,34 @@ async def test_a_lone_tail_is_copied_as_it_is(store: S3Store, proxy: Proxy) -> N
 
     assert proxy.count("^GET /") == 0
     assert await get(store, KEY) == CONTENT[: 8 * MIB + 9]
+
+
+async def test_only_small_segments_leave_the_store_and_what_they_lack(
+    store: S3Store, proxy: Proxy
+) -> None:
+    sizes = [8 * MIB, 3 * MIB, 5 * MIB + 77]
+    starts = [sum(sizes[:number]) for number in range(3)]
+    parts = [
+        await append(store, new_intake(), CONTENT[start : start + size])
+        for start, size in zip(starts, sizes, strict=True)
+    ]
+    proxy.requests.clear()
+
+    assert await join(store, put_together(parts)) == CONTENT
+
+    assert proxy.count("^PUT .*partNumber=") == 2
+    assert proxy.count("^GET /.*/staging/") == 2
+
+
+async def test_more_segments_than_s3_takes_parts_pass_through_this_process(
+    store: S3Store, intake: Intake, monkeypatch: pytest.MonkeyPatch, proxy: Proxy
+) -> None:
+    monkeypatch.setattr(s3, "MOST_PARTS", 2)
+    proxy.requests.clear()
+
+    assert await join(store, intake) == CONTENT
+
+    assert proxy.count("^GET /.*/staging/") == len(intake.segments)
 
 
 async def test_the_object_has_the_content_type_that_was_asked_for(

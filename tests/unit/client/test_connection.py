@@ -1,3 +1,4 @@
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -91,10 +92,12 @@ async def test_without_a_server_the_answer_is_immediate() -> None:
     assert time.monotonic() - began < 2
 
 
-async def test_a_server_that_answered_before_is_waited_for() -> None:
-    async with scripted(OK) as server:
+@pytest.mark.parametrize("met", [OK, BROKEN])
+async def test_a_server_that_was_there_before_is_waited_for(met: bytes) -> None:
+    async with scripted(met) as server:
         connection = Connection(server.url, timeout=5, patience=0.6)
-        await connection.request("GET", "/x")
+        with contextlib.suppress(ConnectionLostError):
+            await connection.request("POST", "/x", repeatable=False)
     began = time.monotonic()
     with pytest.raises(ServerUnreachableError):
         await connection.request("POST", "/x", repeatable=False)

@@ -10,6 +10,7 @@ from litestar.openapi.spec import OpenAPIType, Schema
 from mediatheque.auth.principals import resolve_principal
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.media import Media
+from mediatheque.domain.resumable_uploads import Destination
 from mediatheque.doors.bytes import representation
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.files.schemas import (
@@ -26,6 +27,7 @@ from mediatheque.doors.http.bodies import BodyReader, parse_json
 from mediatheque.doors.http.downloads import Download, content_disposition, is_safe_inline
 from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import base_url, content_length, parse_pairs
+from mediatheque.doors.uploads import resumption
 from mediatheque.services import Services
 
 AnyRequest = Request[Any, Any, Any]
@@ -147,10 +149,17 @@ async def remove_tags(
     summary="Send the bytes of an upload",
 )
 async def put_content(
-    request: AnyRequest, services: GivenServices, bodies: GivenBodies, file_id: str
-) -> Response[bytes]:
-    """Take the bytes of an announced upload, by its signed URL."""
+    request: AnyRequest,
+    services: GivenServices,
+    bodies: GivenBodies,
+    settings: GivenSettings,
+    file_id: str,
+) -> Response[Any]:
+    """Take the bytes of an announced upload, by its signed URL; in one request, or resumably."""
     upload_id = _signed(request, services, "PUT", file_id)
+    if resumption.is_partial(request):
+        said = Destination(filename="", file_id=upload_id)
+        return await resumption.create(request, services, bodies, settings, destination=said)
     async with aclosing(bodies.pieces(request)) as pieces:
         await services.files.receive(upload_id, pieces, length=content_length(request))
     return Response(b"", media_type="text/plain")
@@ -167,6 +176,20 @@ async def get_content(request: AnyRequest, services: GivenServices, file_id: str
     found = _signed(request, services, "GET", file_id)
     media = await services.medias.find_original(resolve_principal(), str(found))
     return Download(representation(services, media))
+
+
+@route(
+    "/{file_id:str}/content",
+    http_method=[HttpMethod.OPTIONS],
+    status_code=204,
+    summary="What uploads of files can do",
+)
+async def upload_abilities(
+    request: AnyRequest, services: GivenServices, settings: GivenSettings
+) -> Response[None]:
+    """Tell that uploads can be resumed, and their limits."""
+    headers = resumption.abilities(request, services, settings)
+    return Response(None, status_code=204, headers={"Allow": "GET, HEAD, OPTIONS, PUT", **headers})
 
 
 def _signed(request: AnyRequest, services: Services, method: str, file_id: str) -> Any:
@@ -199,7 +222,10 @@ async def _file(services: Services, media: Media, base: str) -> File:
 
 router = Router(
     "/api/file",
+    # What answers OPTIONS comes first: the framework makes an answer of its own for an address
+    # whose first route has none.
     route_handlers=[
+        upload_abilities,
         announce,
         confirm,
         index,

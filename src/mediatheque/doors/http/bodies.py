@@ -10,6 +10,7 @@ from litestar import Request
 from mediatheque.domain.errors import (
     DisconnectedError,
     InvalidError,
+    StoppedError,
     TimeoutExceededError,
     TooLargeError,
 )
@@ -30,6 +31,7 @@ _PATIENCE = 0.01
 """Seconds that a turn may wait for its client at first; see ``_Turn``."""
 
 _MOST_PATIENCE = 0.25
+_STOP_SECONDS = 0.5
 _FAST = 64_000_000
 """Bytes per second at which a body earns back all the time that its turn waits for it.
 
@@ -59,15 +61,20 @@ class BodyReader:
         self._small_turns = asyncio.Semaphore(_SMALL_TURNS)
 
     async def pieces(
-        self, request: AnyRequest, *, limit: int | None = None
+        self,
+        request: AnyRequest,
+        *,
+        limit: int | None = None,
+        stopping: asyncio.Event | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """Yield the body in non-empty pieces, as the server hands them over.
 
         Close it (``contextlib.aclosing``) where the reader may stop early: until then it keeps its
-        turn from the others.
+        turn from the others. Once ``stopping`` is set it ends, soon after what has
+        arrived already: within half a second even when more and more does.
 
         Raises TimeoutExceededError, TooLargeError (at once when Content-Length already says so),
-        or DisconnectedError when the client goes away before the end.
+        DisconnectedError when the client goes away before the end, or StoppedError.
         """
         limit = self._limit if limit is None else limit
         announced = content_length(request)
@@ -77,10 +84,16 @@ class BodyReader:
         turn = _Turn(self._small_turns if longest <= SMALL_BODY else self._turns)
         received = 0
         more = True
+        clock = asyncio.get_running_loop().time
+        stop_at: float | None = None
         try:
             while more:
-                await turn.begin()
-                message = await self._next(request, received, turn)
+                await turn.begin(stopping)
+                if stopping is not None and stopping.is_set():
+                    stop_at = stop_at or clock() + _STOP_SECONDS
+                    if clock() > stop_at:
+                        raise _stopped()
+                message = await self._next(request, received, turn, stopping)
                 more = message.get("more_body", False)
                 size = len(message.get("body", b""))
                 received += size
@@ -97,27 +110,53 @@ class BodyReader:
         """Return a whole body of at most ``limit`` bytes. Raises what ``pieces`` raises."""
         return b"".join([piece async for piece in self.pieces(request, limit=limit)])
 
-    async def _next(self, request: AnyRequest, received: int, turn: "_Turn") -> dict[str, Any]:
+    async def _next(
+        self,
+        request: AnyRequest,
+        received: int,
+        turn: "_Turn",
+        stopping: asyncio.Event | None,
+    ) -> dict[str, Any]:
         """Return the next message of a body. Entered and left with the turn."""
         arriving = asyncio.ensure_future(request.receive())
         try:
             done = await turn.wait(arriving)
             if not done:
                 turn.end()
-                done = bool((await asyncio.wait({arriving}, timeout=self._idle_timeout))[0])
-                await turn.begin()
+                done = await self._wait(arriving, stopping)
+                await turn.begin(stopping)
         finally:
             if not arriving.done():
                 arriving.cancel()
         if not done:
             raise TimeoutExceededError(
                 f"Nothing arrived for {self._idle_timeout:g} seconds, after {received} bytes of "
-                "the body. Nothing was kept; send it again."
+                "the body. Try again."
             )
         message: dict[str, Any] = dict(arriving.result())
         if message["type"] != "http.request":
             raise DisconnectedError(f"The client went away after {received} bytes of the body.")
         return message
+
+    async def _wait(self, arriving: asyncio.Future[Any], stopping: asyncio.Event | None) -> bool:
+        """Return whether ``arriving`` was done in time. Raises StoppedError once ``stopping``."""
+        waited_for = {arriving}
+        if stopping is not None:
+            waited_for.add(asyncio.ensure_future(stopping.wait()))
+        try:
+            done, _ = await asyncio.wait(
+                waited_for, timeout=self._idle_timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for other in waited_for - {arriving}:
+                other.cancel()
+        if done and arriving not in done:
+            raise _stopped()
+        return bool(done)
+
+
+def _stopped() -> StoppedError:
+    return StoppedError("Another request has taken over, and this one was stopped.")
 
 
 class _Turn:
@@ -135,12 +174,15 @@ class _Turn:
         self._bytes_left = 0
         self._patience = 0.0
 
-    async def begin(self) -> None:
-        """Wait for a turn, unless there is one that goes on."""
+    async def begin(self, stopping: asyncio.Event | None) -> None:
+        """Wait for a turn, unless there is one that goes on. None comes once ``stopping``."""
         if self._held and self._bytes_left > 0:
             return
         self.end()
-        await self._turns.acquire()
+        if stopping is None or not self._turns.locked():
+            await self._turns.acquire()
+        elif not await _acquired(self._turns, stopping):
+            return
         self._held = True
         self._bytes_left = _TURN_BYTES
         self._patience = _PATIENCE
@@ -163,6 +205,21 @@ class _Turn:
         """Count ``size`` bytes that arrived."""
         self._bytes_left -= size
         self._patience = min(_MOST_PATIENCE, self._patience + size / _FAST)
+
+
+async def _acquired(turns: asyncio.Semaphore, stopping: asyncio.Event) -> bool:
+    """Wait for one of ``turns``; return False without one when ``stopping`` comes first."""
+    acquiring = asyncio.ensure_future(turns.acquire())
+    stopped = asyncio.ensure_future(stopping.wait())
+    acquired = False
+    try:
+        await asyncio.wait({acquiring, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        acquired = acquiring.done()
+    finally:
+        stopped.cancel()
+        if not acquired and not acquiring.cancel():
+            turns.release()
+    return acquired
 
 
 def parse_json(body: bytes) -> object:

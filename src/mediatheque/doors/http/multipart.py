@@ -4,12 +4,10 @@ The file's bytes go from the request to their consumer piece by piece as they ar
 spooled, and nothing but the small fields is kept.
 """
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-from urllib.parse import unquote
 
 from multipart import (
     MultipartError,
@@ -19,14 +17,11 @@ from multipart import (
 )
 
 from mediatheque.domain.errors import InvalidError
+from mediatheque.doors.http.dispositions import sent_filename
 
 MAX_PARTS = 32
 MAX_FIELD_BYTES = 8 * 1024
 MAX_BOUNDARY = 70  # RFC 2046 section 5.1.1
-
-_QUOTED = re.compile(r'"[^"]*"')
-_EXTENDED_FILENAME = re.compile(r";[ \t]*filename\*[ \t]*=[ \t]*([^;\s]+)", re.IGNORECASE)
-_EXTENDED_VALUE = re.compile(r"(?P<charset>utf-8|iso-8859-1)'[^']*'(?P<text>.*)", re.IGNORECASE)
 
 T = TypeVar("T")
 Events = AsyncGenerator[MultipartSegment | bytes | None, None]
@@ -52,7 +47,9 @@ class FilePart:
 
     def __init__(self, segment: MultipartSegment, events: Events) -> None:
         self.name = segment.name or ""
-        self.filename = _filename(segment)
+        self.filename = sent_filename(
+            segment.header("Content-Disposition") or "", plain=segment.filename
+        )
         self.content_type = segment.content_type
         self._pieces = _part_pieces(events)
 
@@ -185,23 +182,6 @@ def _boundary(content_type: str | None) -> str:
             field="Content-Type",
         )
     return boundary
-
-
-def _filename(segment: MultipartSegment) -> str | None:
-    """Return the client's file name without folders.
-
-    ``filename*`` (RFC 5987) counts before ``filename``, as RFC 6266 has it: RFC 7578 forbids it
-    in forms, but clients send it.
-    """
-    disposition = _QUOTED.sub('""', segment.header("Content-Disposition") or "")
-    extended = _EXTENDED_FILENAME.search(disposition)
-    value = _EXTENDED_VALUE.fullmatch(extended[1]) if extended else None
-    name = (
-        unquote(value["text"], encoding=value["charset"], errors="replace")
-        if value
-        else segment.filename
-    )
-    return None if name is None else name.replace("\\", "/").rpartition("/")[2]
 
 
 def _invalid(name: str, fault: str) -> InvalidError:

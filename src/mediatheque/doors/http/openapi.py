@@ -1,6 +1,6 @@
 """Describing in OpenAPI what routes read on their own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,15 +25,27 @@ def with_parameters(parameters: Mapping[str, str]) -> type[Operation]:
     return WithParameters
 
 
+def with_headers(headers: Mapping[str, str]) -> type[Operation]:
+    """Return the class of an operation that reads these headers: name and description."""
+
+    @dataclass
+    class WithHeaders(Operation):
+        def __post_init__(self) -> None:
+            self.parameters = [*(self.parameters or []), *_declared(headers, place="header")]
+
+    return WithHeaders
+
+
 def with_body(
     media_type: str,
     schema: Schema,
     *,
+    also: Sequence[str] = (),
     required: bool = True,
     parameters: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> type[Operation]:
-    """Return the class of an operation that reads a body of this type.
+    """Return the class of an operation that reads a body of this type, or ``also`` of others.
 
     It also reads these query parameters and headers: name and description.
     """
@@ -42,9 +54,8 @@ def with_body(
     class WithBody(Operation):
         def __post_init__(self) -> None:
             # The framework passes None for routes whose body it does not read itself.
-            self.request_body = RequestBody(
-                content={media_type: OpenAPIMediaType(schema=schema)}, required=required
-            )
+            content = {one: OpenAPIMediaType(schema=schema) for one in (media_type, *also)}
+            self.request_body = RequestBody(content=content, required=required)
             self.parameters = [
                 *(self.parameters or []),
                 *_declared(parameters or {}),

@@ -41,6 +41,7 @@ COMMON_STATUSES: Mapping[Kind, int] = {
     Kind.INVALID: 400,
     Kind.FORBIDDEN: 403,
     Kind.NOT_FOUND: 404,
+    Kind.GONE: 410,
     Kind.CONFLICT: 409,
     Kind.EXISTS: 409,
     Kind.TOO_LARGE: 413,

@@ -14,6 +14,7 @@ from mediatheque.auth.principals import resolve_principal
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.paging import parse_boolean
 from mediatheque.domain.processing import Step
+from mediatheque.domain.resumable_uploads import Destination
 from mediatheque.doors.bytes import representation
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.bodies import parse_json
@@ -26,17 +27,17 @@ from mediatheque.doors.http.multipart import FilePart, read_form
 from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import base_url, content_length, media_type_for, parse_pairs
 from mediatheque.doors.jsonapi.documents import MEDIA_TYPE, page_links, page_meta
+from mediatheque.doors.jsonapi.medias import Document, resource
 from mediatheque.doors.jsonapi.openapi import list_parameters
 from mediatheque.doors.jsonapi.query import parse_fields, parse_query
 from mediatheque.doors.medias.schemas import (
     COLLECTION,
-    Document,
     JobIdentifier,
     JobReference,
     Page,
     parse_steps,
-    resource,
 )
+from mediatheque.doors.uploads import resumption
 from mediatheque.services.medias import check_address
 
 FILE_FIELDS = frozenset({"media", "file"})
@@ -123,14 +124,20 @@ async def upload(
     request: AnyRequest,
     services: GivenServices,
     bodies: GivenBodies,
+    settings: GivenSettings,
     name: str,
+    *,
     key: str | None = None,
-) -> Response[Document]:
+) -> Response[Any]:
     """Take a form with one file, in the field ``media`` or ``file``.
 
-    Fields ``key``, ``public`` and ``project_id`` may stand before or after it.
+    Fields ``key``, ``public`` and ``project_id`` may stand before or after it. A resumable upload
+    (``Upload-Complete``) has the media's bytes for its body.
     """
     address = _address(request, name, key)
+    if resumption.is_wanted(request):
+        said = Destination(filename=name, resource=address[0], key=address[1])
+        return await resumption.create(request, services, bodies, settings, destination=said)
     async with (
         aclosing(bodies.pieces(request)) as pieces,
         services.medias.receive(resolve_principal()) as reception,
@@ -157,6 +164,20 @@ async def upload(
             project_id=form.fields.get("project_id"),
         )
     return Response(Document(resource(media)), media_type=media_type_for(request, MEDIA_TYPE))
+
+
+@route(
+    ["/medias/files/{name:str}", "/medias/files/{name:str}/{key:str}"],
+    http_method=[HttpMethod.OPTIONS],
+    status_code=204,
+    summary="What uploads of medias can do",
+)
+async def upload_abilities(
+    request: AnyRequest, services: GivenServices, settings: GivenSettings
+) -> Response[None]:
+    """Tell that uploads can be resumed, and their limits."""
+    headers = resumption.abilities(request, services, settings)
+    return Response(None, status_code=204, headers={"Allow": "GET, HEAD, OPTIONS, POST", **headers})
 
 
 @post(
@@ -205,5 +226,8 @@ def _check_fields(fields: dict[str, str]) -> None:
         raise InvalidError(f"The form has an unknown field {unknown[0]!r}.", field=unknown[0])
 
 
-router = Router("/", route_handlers=[index, info, download, upload, process])
-prefixed_router = Router("/api/v1/media", route_handlers=[index, info, download, upload, process])
+# What answers OPTIONS comes first: the framework makes an answer of its own for an address whose
+# first route has none.
+_HANDLERS = (upload_abilities, index, info, download, upload, process)
+router = Router("/", route_handlers=_HANDLERS)
+prefixed_router = Router("/api/v1/media", route_handlers=_HANDLERS)

@@ -1,6 +1,7 @@
 """Reading request bodies."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -10,11 +11,14 @@ from litestar import Request
 from mediatheque.domain.errors import (
     DisconnectedError,
     InvalidError,
+    StoppedError,
     TimeoutExceededError,
     TooLargeError,
 )
 from mediatheque.doors.http.bodies import SMALL_BODY, BodyReader, parse_json
 from tests.support.asgi import Exchange, http_scope
+
+SOON = 0.5
 
 
 def request_with(exchange: Exchange, **headers: str) -> Request[Any, Any, Any]:
@@ -124,6 +128,98 @@ async def test_bodies_left_half_read_do_not_keep_others_waiting() -> None:
         await arriving.aclose()
     quick = bodies.read_all(request_with(Exchange([b"abc"])))
     assert await asyncio.wait_for(quick, 10) == b"abc"
+
+
+async def test_a_body_that_is_stopped_while_nothing_arrives_ends_at_once() -> None:
+    stopping = asyncio.Event()
+    request = request_with(Exchange([b"ab"], complete=False))
+    arriving = reader(idle_timeout=60).pieces(request, stopping=stopping)
+    assert await anext(arriving) == b"ab"
+    waiting = asyncio.ensure_future(anext(arriving))
+    await asyncio.sleep(0.02)
+    stopping.set()
+    with pytest.raises(StoppedError):
+        await asyncio.wait_for(waiting, SOON)
+
+
+async def test_a_body_that_is_stopped_while_it_flows_ends_after_what_it_has_yielded() -> None:
+    stopping = asyncio.Event()
+    exchange = Exchange([b"a"] * 100)
+    arriving = reader().pieces(request_with(exchange), stopping=stopping)
+    for _ in range(5):
+        assert await anext(arriving) == b"a"
+    stopping.set()
+    with pytest.raises(StoppedError):
+        await anext(arriving)
+    assert exchange.received == 5
+
+
+async def test_a_body_that_is_stopped_while_others_have_all_turns_ends_at_once() -> None:
+    bodies = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
+    flowing = bodies.pieces(request_with(Exchange([b"a"] * 10)))
+    assert await anext(flowing) == b"a"  # and keeps its turn
+    stopping = asyncio.Event()
+    stopped = bodies.pieces(request_with(Exchange([b"b"])), stopping=stopping)
+    waiting = asyncio.ensure_future(anext(stopped))
+    await asyncio.sleep(0.02)
+    stopping.set()
+    with pytest.raises(StoppedError):
+        await asyncio.wait_for(waiting, SOON)
+
+    await flowing.aclose()
+    quick = bodies.pieces(request_with(Exchange([b"abc"])), stopping=asyncio.Event())
+    assert await asyncio.wait_for(anext(quick), SOON) == b"abc"
+    await quick.aclose()
+
+
+async def test_what_arrived_before_a_body_was_stopped_is_yielded_without_a_turn() -> None:
+    bodies = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
+    exchange = Late(b"late")
+    stopping = asyncio.Event()
+    slow = bodies.pieces(request_with(exchange), stopping=stopping)
+    waiting = asyncio.ensure_future(anext(slow))
+    await asyncio.sleep(0.05)  # it has given its turn up
+    flowing = bodies.pieces(request_with(Exchange([b"a"] * 10)))
+    assert await anext(flowing) == b"a"
+    exchange.arrived.set()
+    await asyncio.sleep(0.02)
+    assert not waiting.done()
+    stopping.set()
+    assert await asyncio.wait_for(waiting, SOON) == b"late"
+    with pytest.raises(StoppedError):
+        await anext(slow)
+    await flowing.aclose()
+
+
+async def test_whoever_is_cancelled_while_it_waits_for_a_turn_takes_none_along() -> None:
+    bodies = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
+    for pause in (0, 0, 0.01):
+        flowing = bodies.pieces(request_with(Exchange([b"a", b"b"])))
+        await anext(flowing)
+        waiting = asyncio.ensure_future(
+            anext(bodies.pieces(request_with(Exchange([b"b"])), stopping=asyncio.Event()))
+        )
+        await asyncio.sleep(0.01)
+        await flowing.aclose()
+        await asyncio.sleep(pause)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+    quick = bodies.pieces(request_with(Exchange([b"abc"])), stopping=asyncio.Event())
+    assert await asyncio.wait_for(anext(quick), SOON) == b"abc"
+    await quick.aclose()
+
+
+class Late(Exchange):
+    """A body that arrives only when ``arrived`` is set."""
+
+    def __init__(self, piece: bytes) -> None:
+        super().__init__([piece], complete=False)
+        self.arrived = asyncio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        await self.arrived.wait()
+        return await super().receive()
 
 
 async def _ends(tasks: list[asyncio.Task[bytes]]) -> list[bytes | BaseException]:

@@ -1,0 +1,76 @@
+"""What tus wants of every request and answer, whoever answers it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mediatheque.doors.http.conditions import field_value
+from mediatheque.doors.uploads.errors import DOOR
+from mediatheque.doors.uploads.tus_headers import VERSION
+
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+Send = Callable[[Any], Awaitable[None]]
+
+_OVERRIDING = frozenset({"PATCH", "DELETE", "HEAD"})
+_DESCRIBES_BODY = frozenset({b"content-length", b"content-type"})
+
+
+class TusEdge:
+    """ASGI middleware in front of the routes: nothing but ``/uploads`` is touched.
+
+    A POST with ``X-HTTP-Method-Override`` becomes the request that it names, before anything asks
+    which one it is, and an OPTIONS that is no preflight gets to the routes. Every answer has
+    ``Tus-Resumable``, also that to an address or a method that does not exist.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle one ASGI connection."""
+        (prefix,) = DOOR.prefixes
+        if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{prefix}/"):
+            await self._app(scope, receive, send)
+            return
+        overridden = _override(scope)
+        if scope["method"] == "OPTIONS" and not _is_preflight(scope):
+            # The framework takes whatever OPTIONS comes from a page for a preflight.
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"origin"]
+        if overridden and scope["method"] == "HEAD":
+            # The server knows of no HEAD, and would wait for the body that the headers describe.
+            send = _without_body(send)
+        await self._app(scope, receive, _with_version(send))
+
+
+def _override(scope: Any) -> bool:
+    """Make a request the one that its header names; return whether it has become another."""
+    method = (field_value(scope["headers"], b"x-http-method-override") or "").upper()
+    if scope["method"] != "POST" or method not in _OVERRIDING:
+        return False
+    scope["method"] = method
+    return True
+
+
+def _is_preflight(scope: Any) -> bool:
+    return field_value(scope["headers"], b"access-control-request-method") is not None
+
+
+def _with_version(send: Send) -> Send:
+    async def answer(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(b"tus-resumable", VERSION.encode()), *message.get("headers", ())]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return answer
+
+
+def _without_body(send: Send) -> Send:
+    async def answer(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message["headers"] if pair[0].lower() not in _DESCRIBES_BODY]
+            message = {**message, "headers": [*kept, (b"content-length", b"0")]}
+        else:
+            message = {**message, "body": b""}
+        await send(message)
+
+    return answer

@@ -1,0 +1,256 @@
+"""From all bytes of a resumable upload to the media that it becomes.
+
+Order: the bytes become one object, then the media's row takes the place of the intake's. Each step
+finds out whether it has happened, so that it can be done again by whoever holds the intake next,
+after a crash at any point. The bytes of an announced file become one object, too, to which then
+the file's row points, as after a PUT of all of them.
+"""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from mediatheque.catalog import intakes, medias, resumable_uploads, uploads
+from mediatheque.catalog.database import Database, Transaction
+from mediatheque.domain.access import Principal, owner_scope
+from mediatheque.domain.digests import PromisedDigests
+from mediatheque.domain.errors import (
+    ConflictError,
+    ExistsError,
+    MediathequeError,
+    UnavailableError,
+)
+from mediatheque.domain.media import Media
+from mediatheque.domain.resumable_uploads import (
+    Concatenation,
+    DigestError,
+    ResumableState,
+    ResumableUpload,
+    describe,
+)
+from mediatheque.processing.sniff import sniff
+from mediatheque.services.announced_files import find_pending
+from mediatheque.services.intake import HeldIntake, HoldLostError
+from mediatheque.services.intake_heads import read_head
+from mediatheque.services.processing import ProcessingService
+from mediatheque.services.uploads import UploadService
+from mediatheque.storage import keys
+from mediatheque.storage.stores import Store
+from mediatheque.telemetry import metrics
+
+_ANY_BYTES = "application/octet-stream"
+
+
+class ResumableFinisher:
+    """Makes medias of uploads that have all their bytes."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        intake: UploadService,
+        processing: ProcessingService,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._intake = intake
+        self._processing = processing
+
+    async def finish(self, held: HeldIntake, upload: ResumableUpload) -> None:
+        """Make a media of a whole upload, or whatever it shall become, under its hold.
+
+        Raises ExistsError when its address is taken by other bytes; it can be finished when that
+        media is gone. Raises NotFoundError or ConflictError when it shall become the bytes of a
+        file that takes none any more. Raises DigestError when its bytes are not what was promised:
+        then nothing of it is left. Raises HoldLostError, and what the store raises.
+        """
+        if upload.concatenation is Concatenation.PARTIAL:
+            await self._end_partial(held, upload)
+            return
+        if upload.destination.file_id is not None:
+            await self._stage(held, upload, upload.destination.file_id)
+            return
+        media = await self._joined(held, upload)
+        await self._check_digests(held, upload, media.object_key)
+        try:
+            await self._record(held, upload, media)
+        except ExistsError:
+            await self._record_existing(held, upload, await self._existing(upload, media))
+            await self._intake.delete_objects([media.object_key])
+        metrics.UPLOADS.labels("kept").inc()
+        await self._clear_staging(upload)
+
+    async def give_up_in(
+        self, transaction: Transaction, held: HeldIntake, upload: ResumableUpload
+    ) -> None:
+        """Let go of the bytes of an upload and of its parts, which go with it, and of the hold.
+
+        What becomes of its own row the caller says; ``clear`` removes the objects once that is
+        committed. Raises ConflictError for a part of another upload, and HoldLostError.
+        """
+        await self._end_intakes(transaction, held, upload)
+        # It may have become a part just now.
+        locked = await resumable_uploads.lock(transaction, [upload.id], lifetime=timedelta())
+        if locked[upload.id].final_id is not None:
+            raise ConflictError("The upload is a part of another one, and goes with that.")
+        await resumable_uploads.remove(transaction, upload.parts)
+
+    async def clear(self, upload: ResumableUpload) -> None:
+        """Remove all objects of an upload whose rows are gone. The janitor does what fails here."""
+        with contextlib.suppress(MediathequeError):
+            folder = keys.original_folder(upload.id)
+            await self._intake.delete_objects([one.key async for one in self._store.list(folder)])
+        if upload.destination.file_id is not None:
+            await self._intake.delete_objects([_staged(upload, upload.destination.file_id)])
+        await self._clear_staging(upload)
+
+    async def _clear_staging(self, upload: ResumableUpload) -> None:
+        for one in (upload.id, *upload.parts):
+            await self._intake.clear_staging(one)
+
+    async def _end_partial(self, held: HeldIntake, upload: ResumableUpload) -> None:
+        async with self._database.read() as connection:
+            settled = await resumable_uploads.settle(
+                connection, upload.id, held.holder, state=ResumableState.COMPLETE
+            )
+        if settled is None:
+            raise HoldLostError("Another request works on the upload. Ask where it is.")
+
+    async def _stage(self, held: HeldIntake, upload: ResumableUpload, file_id: UUID) -> None:
+        """Make the bytes those of an announced file; its client then confirms it."""
+        async with self._database.read() as connection:
+            await find_pending(connection, file_id)
+        joined = await self._store.join(
+            held.intake, _staged(upload, file_id), content_type=_ANY_BYTES
+        )
+        await self._check_digests(held, upload, joined.key)
+        async with self._database.begin() as transaction:
+            await self._end_intakes(transaction, held, upload)
+            file = await find_pending(transaction, file_id)
+            staged = await uploads.stage(
+                transaction,
+                file_id,
+                staged_key=joined.key,
+                crc64nvme=held.intake.crc64nvme,
+                blake3=None,
+            )
+            if not staged:
+                raise ConflictError("The file is being confirmed; its bytes cannot be changed now.")
+            await resumable_uploads.change(transaction, [upload.id], state=ResumableState.COMPLETE)
+        held.released = True
+        if file.staged_key is not None:
+            await self._intake.delete_objects([file.staged_key])
+        await self._clear_staging(upload)
+
+    async def _joined(self, held: HeldIntake, upload: ResumableUpload) -> Media:
+        """Make one object of the bytes; return the media that it can become."""
+        said = upload.destination
+        mime_type = sniff(await read_head(self._store, held.intake), said.filename)
+        joined = await self._store.join(
+            held.intake, keys.original(upload.id, said.filename), content_type=mime_type
+        )
+        now = datetime.now(UTC)
+        return Media(
+            id=upload.id,
+            resource=said.resource or str(upload.id),
+            key=said.key,
+            filename=said.filename,
+            size=held.intake.size,
+            mime_type=mime_type,
+            created_by=upload.created_by,
+            created_role=upload.created_role,
+            public=said.public,
+            project_id=said.project_id,
+            created_at=now,
+            updated_at=now,
+            tags=said.tags,
+            meta=describe(said),
+            crc64nvme=held.intake.crc64nvme,
+            blake3=None,
+            object_key=joined.key,
+        )
+
+    async def _check_digests(self, held: HeldIntake, upload: ResumableUpload, key: str) -> None:
+        """Compare the joined bytes with what was promised of them; remove everything if need be."""
+        if not upload.digests:
+            return
+        promised = PromisedDigests({n: bytes.fromhex(text) for n, text in upload.digests.items()})
+        async for piece in self._store.read(key):
+            await asyncio.to_thread(promised.update, piece)
+        if promised.broken is None:
+            return
+        async with self._database.begin() as transaction:
+            await self.give_up_in(transaction, held, upload)
+            await resumable_uploads.remove(transaction, [upload.id])
+        held.released = True
+        metrics.UPLOADS.labels("discarded").inc()
+        await self.clear(upload)
+        raise DigestError(
+            f"The {promised.broken} of the upload is not what was promised of the whole. Nothing "
+            "of it was kept; send it again."
+        )
+
+    async def _record(self, held: HeldIntake, upload: ResumableUpload, media: Media) -> None:
+        async with self._database.begin() as transaction:
+            await self._end_intakes(transaction, held, upload)
+            await medias.add(transaction, media)
+            await self._complete_in(transaction, upload, media)
+            await self._processing.probe_in(transaction, _creator(upload), [media])
+        held.released = True
+
+    async def _record_existing(
+        self, held: HeldIntake, upload: ResumableUpload, existing: Media
+    ) -> None:
+        async with self._database.begin() as transaction:
+            await self._end_intakes(transaction, held, upload)
+            if not await medias.hold(transaction, [existing.id]):
+                raise UnavailableError(
+                    f"The resource {existing.resource} was deleted just now. Try again."
+                )
+            await self._complete_in(transaction, upload, existing)
+        held.released = True
+
+    async def _end_intakes(
+        self, transaction: Transaction, held: HeldIntake, upload: ResumableUpload
+    ) -> None:
+        if not await intakes.still_held(transaction, upload.id, held.holder):
+            raise HoldLostError("Another request works on the upload. Ask where it is.")
+        for one in (upload.id, *upload.parts):
+            await intakes.remove(transaction, one)
+
+    async def _complete_in(
+        self, transaction: Transaction, upload: ResumableUpload, media: Media
+    ) -> None:
+        await resumable_uploads.remove(transaction, upload.parts)
+        await resumable_uploads.change(
+            transaction,
+            [upload.id],
+            state=ResumableState.COMPLETE,
+            length=media.size,
+            media_id=media.id,
+        )
+
+    async def _existing(self, upload: ResumableUpload, media: Media) -> Media:
+        """Return the media that has the address, if its bytes are the same."""
+        async with self._database.read() as connection:
+            found = await medias.find_address(
+                connection, media.resource, media.key, owner=owner_scope(_creator(upload))
+            )
+        if found is not None and found.same_bytes(
+            size=media.size, blake3=media.blake3, crc64nvme=media.crc64nvme
+        ):
+            return found
+        where = media.resource + (f" with the key {media.key}" if media.key else "")
+        raise ExistsError(
+            f"The bytes have arrived, and the resource {where} is taken by another media. "
+            "Delete that one, then ask for this upload again; or let it expire."
+        )
+
+
+def _creator(upload: ResumableUpload) -> Principal:
+    return Principal(upload.created_by, upload.created_role)
+
+
+def _staged(upload: ResumableUpload, file_id: UUID) -> str:
+    return keys.staging(file_id, str(upload.id))

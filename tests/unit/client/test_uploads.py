@@ -1,0 +1,140 @@
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from mediatheque.client import AsyncClient, InvalidError, NotUnderstoodError, SourceChangedError
+from mediatheque.client.digest import RunningCrc
+from mediatheque.client.sources import Stretch, opened
+from mediatheque.client.uploads import split
+from tests.support.proxy import answer
+from tests.support.scripted import Scripted, json_answer, scripted
+
+MIB = 1 << 20
+NOT_HERE = json_answer('{"error": "There is nothing here."}', status="404 Not Found")
+
+
+@pytest.mark.parametrize(
+    ("size", "parts"),
+    [
+        (0, [0]),
+        (1, [1]),
+        (64 * MIB - 1, [64 * MIB - 1]),
+        (64 * MIB, [16 * MIB] * 4),
+        (64 * MIB + 1, [24 * MIB, 24 * MIB, 16 * MIB + 1]),
+        (1 << 40, [1 << 38] * 4),
+    ],
+)
+def test_large_files_go_in_a_few_parts_that_begin_where_stores_can_join_them(
+    size: int, parts: list[int]
+) -> None:
+    found = split(size)
+
+    assert [length for _, length in found] == parts
+    assert [start for start, _ in found] == [sum(parts[:n]) for n in range(len(parts))]
+    assert all(start % (8 * MIB) == 0 for start, _ in found)
+
+
+def test_a_checksum_goes_on_in_parts() -> None:
+    whole, first, second = RunningCrc(), RunningCrc(), RunningCrc()
+    data = os.urandom(1000)
+    whole.update(data)
+    first.update(data[:300])
+    second.update(data[300:])
+    first.extend(second)
+
+    assert (first.value, first.size) == (whole.value, 1000)
+
+
+def test_bytes_that_are_read_again_count_once(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(os.urandom(5 * MIB))
+    expected = RunningCrc()
+    expected.update(file.read_bytes()[MIB : 4 * MIB])
+    with opened(file) as source:
+        stretch = Stretch(source, MIB, 3 * MIB)
+        for position in (0, MIB, MIB // 2, 0, 3 * MIB // 2, 2 * MIB + MIB // 2):
+            piece = stretch.read(position)
+            assert piece == file.read_bytes()[MIB + position :][: len(piece)]
+
+    assert len(piece) == MIB // 2, "not beyond the end of the stretch"
+    assert (stretch.crc.value, stretch.crc.size) == (expected.value, 3 * MIB)
+
+
+def test_a_change_is_found_by_who_reads_the_end(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"before")
+    with opened(file) as source:
+        stretch = Stretch(source, 0, 6)
+        os.utime(file, ns=(1, 1))
+        with pytest.raises(SourceChangedError, match="changed while it was uploaded"):
+            stretch.read(0)
+
+
+@asynccontextmanager
+async def answering(*answers: bytes) -> AsyncIterator[tuple[AsyncClient, Scripted]]:
+    async with (
+        scripted(*answers) as server,
+        AsyncClient(server.url, timeout=5, patience=0) as client,
+    ):
+        yield client, server
+
+
+@pytest.mark.parametrize("size", [0, 1, 64 * MIB])
+async def test_a_server_that_has_no_resumable_uploads_is_told_as_that(
+    tmp_path: Path, size: int
+) -> None:
+    (tmp_path / "film").touch()
+    os.truncate(tmp_path / "film", size)
+    async with answering(NOT_HERE, NOT_HERE) as (client, _):
+        with pytest.raises(NotUnderstoodError, match="older than this client"):
+            await client.medias.upload(tmp_path / "film")
+
+
+@pytest.mark.parametrize("headers", ["", "Location: /\r\n", "Location: /uploads/1\r\n"])
+async def test_an_answer_without_its_headers_is_not_understood(
+    tmp_path: Path, headers: str
+) -> None:
+    (tmp_path / "film").write_bytes(b"x")
+    created = answer("201 Created", headers=headers)
+    async with answering(created, created, created) as (client, _):
+        with pytest.raises(NotUnderstoodError, match="removes headers"):
+            await client.medias.upload(tmp_path / "film")
+
+
+async def test_what_is_too_large_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "film").touch()
+    os.truncate(tmp_path / "film", 64 * MIB)
+    can = answer("204 No Content", headers="Tus-Max-Size: 1000\r\nTus-Extension: concatenation\r\n")
+    async with answering(can) as (client, server):
+        with pytest.raises(InvalidError, match="67108864 bytes; the service takes at most 1000"):
+            await client.medias.upload(tmp_path / "film")
+
+    assert server.lines() == ["OPTIONS /uploads"]
+
+
+async def test_a_small_file_is_sent_in_one_request(tmp_path: Path) -> None:
+    (tmp_path / "é.mov").write_bytes(b"bytes")
+    created = answer("201 Created", headers="Location: /uploads/1\r\nUpload-Offset: 5\r\n")
+    async with answering(created, NOT_HERE) as (client, server):
+        with pytest.raises(Exception, match="There is nothing here"):
+            await client.medias.upload(tmp_path / "é.mov", tags=["a", "b"], public=True)
+
+    assert server.lines() == ["POST /uploads", "GET /medias/info/1"]
+    sent = server.asked[0]
+    assert sent.body == b"bytes"
+    assert sent.headers["tus-resumable"] == "1.0.0"
+    assert sent.headers["upload-length"] == "5"
+    assert sent.headers["upload-metadata"] == "filename w6kubW92,public dHJ1ZQ==,tags YSxi"
+    assert len(sent.headers["idempotency-key"]) == 32
+
+
+@pytest.mark.parametrize("tag", ["", "a,b"])
+async def test_what_is_no_tag_is_refused(tmp_path: Path, tag: str) -> None:
+    async with answering() as (client, server):
+        with pytest.raises(InvalidError, match="is no tag"):
+            await client.medias.upload(tmp_path, tags=["good", tag])
+
+    assert server.asked == []

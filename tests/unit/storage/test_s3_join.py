@@ -1,0 +1,82 @@
+"""Of which parts an S3 store puts an object together: S3 takes no small ones but the last."""
+
+import itertools
+import random
+
+import pytest
+
+from mediatheque.domain.intakes import Segment
+from mediatheque.storage.s3_join import SMALLEST_PART, Range, plan_parts
+
+MIB = 1 << 20
+LARGEST_PART = 5 << 30
+MOST_SENT = 2 * SMALLEST_PART
+# Around every size at which something else is to be done.
+SIZES = [1, 2, 4 * MIB, SMALLEST_PART - 1, SMALLEST_PART, SMALLEST_PART + 1]
+SIZES += [2 * SMALLEST_PART - 2, 2 * SMALLEST_PART - 1, 2 * SMALLEST_PART, LARGEST_PART]
+
+
+def segments_of(sizes: tuple[int, ...]) -> list[Segment]:
+    return [Segment(f"s{number}", size) for number, size in enumerate(sizes)]
+
+
+def check(sizes: tuple[int, ...]) -> None:
+    """Check that the parts are all bytes in order, and are parts that S3 takes."""
+    segments = segments_of(sizes)
+    parts = plan_parts(segments)
+    place = {segment.object_key: 0 for segment in segments}
+    for one in itertools.chain.from_iterable(parts):
+        assert one.start == place[one.object_key] < one.end
+        place[one.object_key] = one.end
+    keys = [one.object_key for one in itertools.chain.from_iterable(parts)]
+    assert keys == sorted(keys, key=lambda key: int(key[1:]))
+    assert list(place.values()) == list(sizes)
+    assert len(parts) <= len(segments)
+    for part in parts:
+        assert sum(one.size for one in part) <= (LARGEST_PART if len(part) == 1 else MOST_SENT)
+    for part in parts[:-1]:
+        assert sum(one.size for one in part) >= SMALLEST_PART
+
+
+def test_any_few_segments_make_parts_that_s3_takes() -> None:
+    for count in range(4):
+        for sizes in itertools.product(SIZES, repeat=count):
+            check(sizes)
+
+
+def test_any_many_segments_make_parts_that_s3_takes() -> None:
+    choices = random.Random(1)
+    for _ in range(300):
+        check(tuple(choices.choices(SIZES, k=choices.randint(4, 40))))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((), []),
+        ((7,), [[("s0", 0, 7)]]),
+        ((8 * MIB, 8 * MIB, 7), [[("s0", 0, 8 * MIB)], [("s1", 0, 8 * MIB)], [("s2", 0, 7)]]),
+        (
+            (8 * MIB, 3 * MIB, 8 * MIB),
+            [
+                [("s0", 0, 8 * MIB)],
+                [("s1", 0, 3 * MIB), ("s2", 0, 2 * MIB)],
+                [("s2", 2 * MIB, 8 * MIB)],
+            ],
+        ),
+        (
+            (8 * MIB, 3 * MIB, 6 * MIB, 1),
+            [
+                [("s0", 0, 8 * MIB)],
+                [("s1", 0, 3 * MIB), ("s2", 0, 6 * MIB)],
+                [("s3", 0, 1)],
+            ],
+        ),
+    ],
+)
+def test_only_small_ones_and_what_they_lack_are_sent(
+    sizes: tuple[int, ...], expected: list[list[tuple[str, int, int]]]
+) -> None:
+    assert plan_parts(segments_of(sizes)) == [
+        tuple(Range(*one) for one in part) for part in expected
+    ]
