@@ -65,7 +65,7 @@ format: setup ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet $(SOURCES)
 
-bench: setup clients ## Measure beside nginx, s5cmd, rclone and aws (BENCH="--only upload --size 256")
+bench: setup clients ## Measure beside nginx, @tus/server, s5cmd, rclone and aws (BENCH="--only upload --size 256")
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 docs: setup ## Write the reference of settings anew

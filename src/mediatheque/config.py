@@ -171,7 +171,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idle_timeout: Annotated[
         Seconds,
         Meta(description="Seconds without a byte after which a request body is given up."),
-    ] = 60
+    ] = 30
     shutdown_timeout: Annotated[
         Seconds,
         Meta(description="Seconds that requests in flight have to finish when stopping."),

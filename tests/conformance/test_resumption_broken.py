@@ -1,6 +1,5 @@
 """HTTP's own resumable uploads: bodies that break, stall, or come too late."""
 
-import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -10,8 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.database import execute
-from tests.support.job_rows import database_url
+from tests.support.door_uploads import let_expire
 from tests.support.medias import fresh
 from tests.support.resumption import (
     PARTIAL,
@@ -275,8 +273,7 @@ def test_what_grows_too_large_is_kept_as_far_as_it_may_grow(strict: Service) -> 
 
 def test_an_expired_upload_is_gone(strict: Service) -> None:
     url = created(strict, CONTENT)
-    statement = "UPDATE resumable_uploads SET state = 'expired' WHERE id = $1::uuid"
-    asyncio.run(execute(database_url(strict), statement, url.rpartition("/")[2]))
+    let_expire(strict, url)
     for version, status in ((8, 410), (6, 404)):
         assert look(strict, url, version=version).status_code == status
         answer = add(strict, url, b"x", offset=len(CONTENT), version=version)

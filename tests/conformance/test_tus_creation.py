@@ -322,3 +322,17 @@ def test_an_address_that_is_taken_meanwhile_leaves_the_upload_as_it_is(service: 
     check_offset(look(service, second), 3, length=3)
     check_bytes(service, second, b"xyz")
     assert media_of(service, second)["resource"] == taken["resource"]
+
+
+def test_the_same_bytes_for_an_address_that_is_taken_meanwhile_are_that_media(
+    service: Service,
+) -> None:
+    said = metadata(resource=fresh())
+    first = create(service, 3, Upload_Metadata=said)
+    second = create(service, 3, Upload_Metadata=said)
+    check_added(patch(service, first, b"abc"), 3)
+    check_added(patch(service, second, b"abc"), 3)
+    check_offset(look(service, second), 3, length=3)
+    check_bytes(service, second, b"abc")
+    etags = {service.http.get(path).headers["etag"] for path in (first, second)}
+    assert len(etags) == 1

@@ -1,6 +1,5 @@
 """tus 1.0.0 at the limits of a service: sizes, deadlines, expiry, and pages of other origins."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +7,6 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from tests.support.database import execute
 from tests.support.door_uploads import (
     BYTES,
     TUS,
@@ -19,12 +17,12 @@ from tests.support.door_uploads import (
     check_offset,
     create,
     delete,
+    let_expire,
     look,
     patch,
     path_of,
     post,
 )
-from tests.support.job_rows import database_url
 from tests.support.service import Service, running
 from tests.support.wire import read_reply
 
@@ -44,15 +42,6 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     }
     with running(tmp_path_factory.mktemp("tus-limits") / "data", settings) as started:
         yield started
-
-
-def let_expire(service: Service, path: str) -> None:
-    """Do with an upload what is done with one that nobody has finished in time."""
-    for statement in (
-        "DELETE FROM intakes WHERE id = $1::uuid",
-        "UPDATE resumable_uploads SET state = 'expired' WHERE id = $1::uuid",
-    ):
-        asyncio.run(execute(database_url(service), statement, path.rpartition("/")[2]))
 
 
 def test_the_greatest_size_is_told_and_kept(strict: Service) -> None:
@@ -101,7 +90,7 @@ def test_a_slow_and_steady_body_is_taken(strict: Service) -> None:
     path = create(strict, 5)
     with begin(strict, path, b"", 5) as connection:
         for letter in b"abcde":
-            time.sleep(0.5)
+            time.sleep(0.35)
             connection.sendall(bytes([letter]))
         assert read_reply(connection, "PATCH").status == 204
     check_bytes(strict, path, b"abcde")

@@ -158,7 +158,7 @@ def test_an_upload_goes_on_when_the_database_is_back(place: Place) -> None:
 
 
 def test_what_was_answered_survives_kills_at_random_moments(place: Place) -> None:
-    """Two kills while four clients upload, and one when the last bytes have just been sent."""
+    """Kills while four clients upload, and one when the last bytes have just been sent."""
     service = place.service
     moments = random.Random(place.prefix)
     uploaders: list[AnyUploader] = [
@@ -171,7 +171,8 @@ def test_what_was_answered_survives_kills_at_random_moments(place: Place) -> Non
     ]
     everything = sum(len(one.content) for one in uploaders)
 
-    for share in (0.2, 0.6, 1):
+    # A remote store loses more at once, and is the slower one to begin again with.
+    for share in (0.2, 0.6, 1) if place.server is None else (0.4, 1):
         kill_while(service, uploaders, int(share * everything), moments.uniform(0, 0.1))
         service.start()
     assert sum(one.cut_off for one in uploaders) > 0, "no kill came in the middle of anything"

@@ -1,5 +1,6 @@
 """Using ``/uploads`` as a client of tus does: create an upload, send its bytes, ask where it is."""
 
+import asyncio
 import base64
 import hashlib
 import socket
@@ -10,6 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from tests.support.database import execute
+from tests.support.job_rows import database_url
 from tests.support.service import Service
 from tests.support.wire import connect, head
 
@@ -142,3 +145,12 @@ def check_bytes(service: Service, path: str, content: bytes) -> None:
     answer = service.http.get(path)
     assert answer.status_code == 200, answer.text
     assert answer.content == content
+
+
+def let_expire(service: Service, path: str) -> None:
+    """Do with an upload what is done with one that nobody has finished in time."""
+    for statement in (
+        "DELETE FROM intakes WHERE id = $1::uuid",
+        "UPDATE resumable_uploads SET state = 'expired' WHERE id = $1::uuid",
+    ):
+        asyncio.run(execute(database_url(service), statement, path.rpartition("/")[2]))

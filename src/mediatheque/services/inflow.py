@@ -89,10 +89,12 @@ class Inflow:
         self._held.check()
         if self._has_failed():
             await self._acknowledged()
+        # Only when more follows: what is left is acknowledged once, with the end of the hold.
+        due = self._written >= self._checkpoint
         async with self._appending:
             await self._appender.write(piece)
         self._written += len(piece)
-        if self._written >= self._checkpoint:
+        if due:
             # What cannot be acknowledged as fast as it comes is waited for.
             await self._acknowledged()
             self._checkpoint = self._written + CHECKPOINT_BYTES

@@ -75,7 +75,8 @@ class LocalAppender:
             await self._pass_on()
         self._gathered.append(piece)
         self._gathered_bytes += len(piece)
-        if self._gathered_bytes >= self._budget.batch_bytes:
+        if self._budget.crowded and self._gathered_bytes >= self._budget.batch_bytes:
+            # Else a full batch stays until more comes: it may be flushed, in the same hop.
             await self._pass_on()
 
     async def flush(self) -> Appended:

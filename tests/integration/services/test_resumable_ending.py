@@ -5,9 +5,12 @@ import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
+from mediatheque.catalog import resumable_uploads
 from mediatheque.catalog.database import Database
 from mediatheque.domain.access import LOCAL_OPERATOR
 from mediatheque.domain.errors import DisconnectedError, ExistsError, NotFoundError, StoppedError
@@ -186,6 +189,24 @@ async def test_what_somebody_adds_to_does_not_expire(stage: ResumableStage) -> N
     stopping.set()
     with pytest.raises(StoppedError):
         await adding
+
+
+async def test_what_gets_bytes_at_the_last_moment_does_not_expire(
+    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await stage.append(await stage.create(6), b"abc")
+    await stage.age(upload)
+    expired = resumable_uploads.expired
+
+    async def expired_before(*arguments: Any, **options: Any) -> list[UUID]:
+        found = await expired(*arguments, **options)
+        await stage.append(upload, b"d")
+        return found
+
+    monkeypatch.setattr(resumable_uploads, "expired", expired_before)
+    await stage.uploads.sweep()
+
+    assert (await stage.find(upload)).size == 4
 
 
 async def test_a_final_upload_expires_with_its_parts(

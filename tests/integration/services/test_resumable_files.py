@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from mediatheque.catalog.database import Database
+from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.access import Principal
 from mediatheque.domain.errors import (
     ConflictError,
@@ -23,8 +23,10 @@ from mediatheque.domain.resumable_uploads import (
     ResumableUpload,
     UploadCompleteError,
 )
+from mediatheque.domain.uploads import Upload
+from mediatheque.services import resumable_finish
+from mediatheque.services.announced_files import find_pending
 from mediatheque.services.resumable_creation import NewUpload
-from mediatheque.services.resumable_finish import ResumableFinisher
 from mediatheque.storage.local import LocalStore
 from tests.support.parts import pieces
 from tests.support.resumable import ALICE, BOB, ResumableStage, ending_in, losing_answers
@@ -185,19 +187,22 @@ async def test_what_was_confirmed_or_rejected_meanwhile_takes_no_bytes(
     assert await stage.objects() == {media.object_key}
 
 
+@pytest.mark.parametrize("calls", [1, 2])
 async def test_what_is_confirmed_just_then_keeps_its_bytes(
-    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch
+    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     file_id = await announced(stage)
     await stage.files.receive(file_id, pieces(b"abcdef"), length=6)
     upload = await begun(stage, file_id)
-    end_intakes = ResumableFinisher._end_intakes
+    found: list[Upload] = []
 
-    async def confirm(self: ResumableFinisher, *arguments: object) -> None:
-        await stage.files.confirm(ALICE, str(file_id))
-        await end_intakes(self, *arguments)  # type: ignore[arg-type]
+    async def find_and_confirm(connection: Transaction, wanted: UUID) -> Upload:
+        found.append(await find_pending(connection, wanted))
+        if len(found) == calls:
+            await stage.files.confirm(ALICE, str(file_id))
+        return found[-1]
 
-    monkeypatch.setattr(ResumableFinisher, "_end_intakes", confirm)
+    monkeypatch.setattr(resumable_finish, "find_pending", find_and_confirm)
     with pytest.raises(ConflictError):
         await stage.append(upload, b"xyz")
 

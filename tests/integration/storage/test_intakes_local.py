@@ -220,6 +220,7 @@ async def test_after_a_sync_that_failed_nothing_more_is_said_to_be_durable(
     intake = await append(store, new_intake(), b"abc")
     appender = store.appender(intake)
     await appender.write(b"x" * MIB)
+    await appender.write(b"y")
 
     def broken(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")

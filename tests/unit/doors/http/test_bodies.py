@@ -15,6 +15,7 @@ from mediatheque.domain.errors import (
     TimeoutExceededError,
     TooLargeError,
 )
+from mediatheque.doors.http import bodies
 from mediatheque.doors.http.bodies import SMALL_BODY, BodyReader, parse_json
 from tests.support.asgi import Exchange, http_scope
 
@@ -96,11 +97,11 @@ async def test_a_client_that_leaves_is_told_apart_from_the_end_of_the_body() -> 
 
 
 async def test_many_slow_clients_do_not_keep_a_quick_one_waiting() -> None:
-    bodies = reader(idle_timeout=60)
+    several = reader(idle_timeout=60)
     silent = [request_with(Exchange([b"a"], complete=False)) for _ in range(50)]
-    stuck = [asyncio.create_task(bodies.read_all(request)) for request in silent]
+    stuck = [asyncio.create_task(several.read_all(request)) for request in silent]
     await asyncio.sleep(0)
-    quick = bodies.read_all(request_with(Exchange([b"abc"])))
+    quick = several.read_all(request_with(Exchange([b"abc"])))
     assert await asyncio.wait_for(quick, 10) == b"abc"
     for task in stuck:
         task.cancel()
@@ -108,25 +109,25 @@ async def test_many_slow_clients_do_not_keep_a_quick_one_waiting() -> None:
 
 
 async def test_bodies_that_end_in_errors_do_not_keep_others_waiting() -> None:
-    bodies = reader(idle_timeout=0.01)
+    several = reader(idle_timeout=0.01)
     failing = [
-        bodies.read_all(request_with(Exchange([b"a"], complete=False, leaves=number % 2 == 0)))
+        several.read_all(request_with(Exchange([b"a"], complete=False, leaves=number % 2 == 0)))
         for number in range(50)
     ]
     kinds = {type(end) for end in await _ends([asyncio.create_task(body) for body in failing])}
     assert kinds == {DisconnectedError, TimeoutExceededError}
-    quick = bodies.read_all(request_with(Exchange([b"abc"])))
+    quick = several.read_all(request_with(Exchange([b"abc"])))
     assert await asyncio.wait_for(quick, 10) == b"abc"
 
 
 async def test_bodies_left_half_read_do_not_keep_others_waiting() -> None:
-    bodies = reader()
+    several = reader()
     for _ in range(50):
-        arriving = bodies.pieces(request_with(Exchange([b"a", b"b"])))
+        arriving = several.pieces(request_with(Exchange([b"a", b"b"])))
         assert await anext(arriving) == b"a"
         assert isinstance(arriving, AsyncGenerator)
         await arriving.aclose()
-    quick = bodies.read_all(request_with(Exchange([b"abc"])))
+    quick = several.read_all(request_with(Exchange([b"abc"])))
     assert await asyncio.wait_for(quick, 10) == b"abc"
 
 
@@ -142,44 +143,61 @@ async def test_a_body_that_is_stopped_while_nothing_arrives_ends_at_once() -> No
         await asyncio.wait_for(waiting, SOON)
 
 
-async def test_a_body_that_is_stopped_while_it_flows_ends_after_what_it_has_yielded() -> None:
+async def test_a_body_that_is_stopped_while_it_flows_ends_after_what_has_arrived_already() -> None:
     stopping = asyncio.Event()
-    exchange = Exchange([b"a"] * 100)
-    arriving = reader().pieces(request_with(exchange), stopping=stopping)
-    for _ in range(5):
-        assert await anext(arriving) == b"a"
+    request = request_with(Exchange([b"a", b"b", b"c"], complete=False))
+    arriving = reader(idle_timeout=60).pieces(request, stopping=stopping)
+    assert await anext(arriving) == b"a"
     stopping.set()
+    assert [await anext(arriving), await anext(arriving)] == [b"b", b"c"]
     with pytest.raises(StoppedError):
-        await anext(arriving)
-    assert exchange.received == 5
+        await asyncio.wait_for(anext(arriving), SOON)
+
+
+async def test_a_body_that_is_stopped_and_never_ceases_to_flow_ends_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "_STOP_SECONDS", 0.02)
+    stopping = asyncio.Event()
+    stopping.set()
+    endless = reader(limit=1 << 30).pieces(
+        request_with(Exchange([b"a"] * 1_000_000)), stopping=stopping
+    )
+
+    async def read() -> None:
+        async for _ in endless:
+            pass
+
+    with pytest.raises(StoppedError):
+        await asyncio.wait_for(read(), SOON)
 
 
 async def test_a_body_that_is_stopped_while_others_have_all_turns_ends_at_once() -> None:
-    bodies = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
-    flowing = bodies.pieces(request_with(Exchange([b"a"] * 10)))
+    several = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
+    flowing = several.pieces(request_with(Exchange([b"a"] * 10)))
     assert await anext(flowing) == b"a"  # and keeps its turn
     stopping = asyncio.Event()
-    stopped = bodies.pieces(request_with(Exchange([b"b"])), stopping=stopping)
-    waiting = asyncio.ensure_future(anext(stopped))
+    silent = request_with(Exchange(complete=False))
+    waiting = asyncio.ensure_future(anext(several.pieces(silent, stopping=stopping)))
     await asyncio.sleep(0.02)
     stopping.set()
     with pytest.raises(StoppedError):
         await asyncio.wait_for(waiting, SOON)
 
     await flowing.aclose()
-    quick = bodies.pieces(request_with(Exchange([b"abc"])), stopping=asyncio.Event())
+    quick = several.pieces(request_with(Exchange([b"abc"])), stopping=asyncio.Event())
     assert await asyncio.wait_for(anext(quick), SOON) == b"abc"
     await quick.aclose()
 
 
 async def test_what_arrived_before_a_body_was_stopped_is_yielded_without_a_turn() -> None:
-    bodies = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
+    several = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
     exchange = Late(b"late")
     stopping = asyncio.Event()
-    slow = bodies.pieces(request_with(exchange), stopping=stopping)
+    slow = several.pieces(request_with(exchange), stopping=stopping)
     waiting = asyncio.ensure_future(anext(slow))
     await asyncio.sleep(0.05)  # it has given its turn up
-    flowing = bodies.pieces(request_with(Exchange([b"a"] * 10)))
+    flowing = several.pieces(request_with(Exchange([b"a"] * 10)))
     assert await anext(flowing) == b"a"
     exchange.arrived.set()
     await asyncio.sleep(0.02)
@@ -192,20 +210,21 @@ async def test_what_arrived_before_a_body_was_stopped_is_yielded_without_a_turn(
 
 
 async def test_whoever_is_cancelled_while_it_waits_for_a_turn_takes_none_along() -> None:
-    bodies = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
-    for pause in (0, 0, 0.01):
-        flowing = bodies.pieces(request_with(Exchange([b"a", b"b"])))
+    several = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
+    for rounds in range(9):  # of the loop, before and after it has the turn that came free
+        flowing = several.pieces(request_with(Exchange([b"a", b"b"])))
         await anext(flowing)
-        waiting = asyncio.ensure_future(
-            anext(bodies.pieces(request_with(Exchange([b"b"])), stopping=asyncio.Event()))
-        )
-        await asyncio.sleep(0.01)
+        next_one = several.pieces(request_with(Exchange([b"b"])), stopping=asyncio.Event())
+        waiting = asyncio.ensure_future(anext(next_one))
+        await asyncio.sleep(0.001)
         await flowing.aclose()
-        await asyncio.sleep(pause)
+        for _ in range(rounds):
+            await asyncio.sleep(0)
         waiting.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await waiting
-    quick = bodies.pieces(request_with(Exchange([b"abc"])), stopping=asyncio.Event())
+        await next_one.aclose()
+    quick = several.pieces(request_with(Exchange([b"abc"])), stopping=asyncio.Event())
     assert await asyncio.wait_for(anext(quick), SOON) == b"abc"
     await quick.aclose()
 
