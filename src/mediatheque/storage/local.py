@@ -209,8 +209,9 @@ class LocalStore:
         await asyncio.to_thread(self._senders.shutdown)
         await asyncio.to_thread(self._threads.shutdown)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _run(self, work: Callable[[], T], threads: ThreadPoolExecutor | None = None) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(threads or self._threads, work)
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")
@@ -275,9 +276,9 @@ class LocalStore:
     async def _join(self, intake: Intake, key: str, content_type: str) -> ObjectInfo:
         target = self._path(key)
         try:
-            made = await self._run(
-                lambda: self._move_segment(intake, target) or self._copy_segments(intake, target)
-            )
+            made = await self._run(lambda: self._move_segment(intake, target))
+            if not made:  # may take long, and what is short shall not wait for it
+                made = await self._run(lambda: self._copy_segments(intake, target), self._senders)
         except OSError as error:
             raise disk.storage_error(error) from error
         if not made:

@@ -16,7 +16,7 @@ from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.remote import RemoteStore
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
-from mediatheque.storage.s3_join import S3Join, plan_parts
+from mediatheque.storage.s3_join import S3Join, is_copied, plan_parts
 from mediatheque.storage.s3_sender import S3Sender
 from mediatheque.storage.s3_writer import PartMemory, S3Writer
 from mediatheque.storage.segments import joined, joined_now
@@ -104,7 +104,7 @@ class S3Store(RemoteStore):
     async def join(self, intake: Intake, key: str, *, content_type: str) -> ObjectInfo:
         """See ``IntakeStore.join``. Bytes pass us only where they have to; see ``S3Join``."""
         parts = plan_parts(intake.segments)
-        if len(parts) > MOST_PARTS or all(len(part) > 1 for part in parts):
+        if len(parts) > MOST_PARTS or not any(map(is_copied, parts)):
             return await super().join(intake, key, content_type=content_type)
         done = await joined(self, intake, key)
         if done is not None:

@@ -1,8 +1,9 @@
 """Making one object of an intake's segments inside an S3 store.
 
-A segment that is large enough is a part of the object, which the store copies. Small ones in the
-middle, where an upload was put together of others, pass through this process, with as many bytes
-of the next one as they lack: S3 wants at least 5 MiB of every part but the last.
+A segment that is large enough is a part of the object, which the store copies. Small ones, at the
+end or where an upload was put together of others, pass through this process, with as many bytes of
+the next one as they lack: S3 wants at least 5 MiB of every part but the last, and copies ranges
+only of objects that are larger than that.
 """
 
 import asyncio
@@ -42,7 +43,12 @@ class Range:
 
 
 Part = tuple[Range, ...]
-"""What a part consists of: one range, which the store copies, or several, which are sent."""
+"""The ranges that a part consists of."""
+
+
+def is_copied(part: Part) -> bool:
+    """Tell whether the store copies a part; the others are sent."""
+    return len(part) == 1 and part[0].size > SMALLEST_PART
 
 
 def plan_parts(segments: Sequence[Segment]) -> list[Part]:
@@ -108,7 +114,7 @@ class S3Join:
             raise
 
     async def _add(self, upload: MultipartUpload, number: int, part: Part) -> None:
-        if len(part) == 1:
+        if is_copied(part):
             await self._bucket.transfer(self._copy, upload, number, part[0])
             return
         size = sum(one.size for one in part)

@@ -71,13 +71,16 @@ async def test_only_tails_leave_the_store_when_it_is_joined(
     assert await unfinished(store) == 0
 
 
-async def test_a_lone_tail_is_copied_as_it_is(store: S3Store, proxy: Proxy) -> None:
+async def test_a_lone_tail_becomes_a_part_without_an_object_of_its_own(
+    store: S3Store, proxy: Proxy
+) -> None:
     intake = await append(store, new_intake(), CONTENT[: 8 * MIB + 9])
     proxy.requests.clear()
 
     await store.join(intake, KEY, content_type="video/webm")
 
-    assert proxy.count("^GET /") == 0
+    assert proxy.count("^GET /") == 1
+    assert proxy.count("^PUT ") == proxy.count("^PUT .*partNumber=") == 2
     assert await get(store, KEY) == CONTENT[: 8 * MIB + 9]
 
 

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from mediatheque.domain.intakes import Segment
-from mediatheque.storage.s3_join import SMALLEST_PART, Range, plan_parts
+from mediatheque.storage.s3_join import SMALLEST_PART, Range, is_copied, plan_parts
 
 MIB = 1 << 20
 LARGEST_PART = 5 << 30
@@ -33,7 +33,7 @@ def check(sizes: tuple[int, ...]) -> None:
     assert list(place.values()) == list(sizes)
     assert len(parts) <= len(segments)
     for part in parts:
-        assert sum(one.size for one in part) <= (LARGEST_PART if len(part) == 1 else MOST_SENT)
+        assert sum(one.size for one in part) <= (LARGEST_PART if is_copied(part) else MOST_SENT)
     for part in parts[:-1]:
         assert sum(one.size for one in part) >= SMALLEST_PART
 
@@ -80,3 +80,14 @@ def test_only_small_ones_and_what_they_lack_are_sent(
     assert plan_parts(segments_of(sizes)) == [
         tuple(Range(*one) for one in part) for part in expected
     ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "copied"),
+    [((7,), False), ((SMALLEST_PART,), False), ((SMALLEST_PART + 1,), True), ((7, 7), False)],
+)
+def test_no_part_is_copied_of_an_object_that_is_too_small_for_that(
+    sizes: tuple[int, ...], copied: bool
+) -> None:
+    [part] = plan_parts(segments_of(sizes))
+    assert is_copied(part) is copied
