@@ -45,10 +45,10 @@ $(CLIENTS): tests/clients/package-lock.json | $(READY)
 	@$(BIN)/python -m tests.support.node
 	@touch $@
 
-# Twice as many as there commonly are processors: half of the time they wait for something, as for
-# a process that was killed to be missed.
+# More at once than there commonly are processors, and those first that wait most, as for a process
+# that was killed to be missed.
 test: setup browser clients ## Run the whole test suite, real components included
-	@$(BIN)/python -m pytest -n 4 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 run: setup ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
 	@MEDIATHEQUE_DATA_DIR="$${MEDIATHEQUE_DATA_DIR:-$(CURDIR)/data}" exec $(BIN)/mediatheque serve

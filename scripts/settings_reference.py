@@ -38,6 +38,7 @@ The folders in lists are separated by colons in the environment, other texts by 
 _COMPUTED = {
     "data_dir": "`$XDG_DATA_HOME/mediatheque`, else `~/.local/share/mediatheque`",
     "workers": "one per core, at most 4",
+    "processing_at_once": "one per core but one, at least 1",
 }
 _LIMITS = {
     "min_length": " of at least {} characters",

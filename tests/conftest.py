@@ -29,6 +29,11 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait most: at the end, other processes would stand idle."""
+    items.sort(key=lambda item: "faults" not in item.path.parts)
+
+
 # A shell starts what it puts into the background deaf to Ctrl-C, and every process that a test
 # starts and interrupts would be so, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

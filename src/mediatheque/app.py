@@ -188,7 +188,7 @@ def _cors(settings: Settings) -> CORSConfig | None:
             "Content-Disposition",
             "X-Request-Id",
             CHUNK_INDEX,
-            *{*tus_headers.EXPOSED, *resumption_headers.EXPOSED},
+            *sorted({*tus_headers.EXPOSED, *resumption_headers.EXPOSED}),
         ],
         max_age=600,
     )

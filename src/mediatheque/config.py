@@ -138,7 +138,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1 << 40
     upload_expiry: Annotated[
         Seconds,
-        Meta(description="Seconds after which an upload that nobody finished is removed."),
+        Meta(
+            description="Seconds after which an upload that nobody finished is removed; of one "
+            "that can be resumed, after its last bytes."
+        ),
     ] = 86_400
     upload_url_expiry: Annotated[
         Seconds, Meta(le=604_800, description="Seconds for which a signed upload URL holds.")
@@ -269,8 +272,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             ge=1,
             le=64,
-            description="Medias that one job worker processes at once. Default: one per core "
-            "but one.",
+            description="Medias that one job worker processes at once, and as many recordings "
+            "beside them. Default: one per core but one.",
         ),
     ] = msgspec.field(default_factory=_default_processing)
     processing_memory: Annotated[

@@ -16,9 +16,9 @@ from tests.support.resumption import (
     check_problem,
     created,
     look,
-    named,
 )
 from tests.support.service import Service
+from tests.support.wire import named
 
 CONTENT = bytes(range(256)) * 40
 HALF = len(CONTENT) // 2

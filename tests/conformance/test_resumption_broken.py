@@ -21,10 +21,9 @@ from tests.support.resumption import (
     check_problem,
     created,
     look,
-    named,
 )
 from tests.support.service import Service, running
-from tests.support.wire import connect, head, read_reply
+from tests.support.wire import connect, head, named, read_reply
 
 CONTENT = bytes(range(256)) * 1200
 SENT = 100_000
@@ -39,6 +38,15 @@ def send_some(
     said = named(Content_Length=length, **headers)
     connection.sendall(head(service, method, target, said) + CONTENT[:size])
     return connection
+
+
+def add_some(
+    service: Service, url: str, *, offset: int = 0, complete: str = "?0", **headers: object
+) -> socket.socket:
+    """Send the first bytes of a longer body to an upload, and leave the connection open."""
+    said = named(Upload_Complete=complete, Upload_Offset=offset, Content_Type=PARTIAL, **headers)
+    target = url.removeprefix(service.url)
+    return send_some(service, "PATCH", target, SENT, length=len(CONTENT), **said)
 
 
 def arrived(service: Service, url: str, size: int) -> httpx.Response:
@@ -57,15 +65,7 @@ def test_what_came_before_a_connection_broke_is_kept(
     service: Service, version: int, complete: str
 ) -> None:
     url = created(service, version=version, Upload_Length=len(CONTENT))
-    said = named(
-        Upload_Complete=complete,
-        Upload_Offset=0,
-        Upload_Draft_Interop_Version=version,
-        Content_Type=PARTIAL,
-    )
-    with send_some(
-        service, "PATCH", url.removeprefix(service.url), SENT, length=len(CONTENT), **said
-    ):
+    with add_some(service, url, complete=complete, Upload_Draft_Interop_Version=version):
         time.sleep(0.1)
 
     answer = arrived(service, url, SENT)
@@ -122,33 +122,14 @@ def test_a_creation_that_broke_is_found_by_its_key(local_service: Service) -> No
 def test_a_part_with_a_digest_that_broke_off_is_not_kept(local_service: Service) -> None:
     url = created(local_service, b"before")
     promised = "sha-256=:4REjxQ4yrqUVicfSKYNO/cF9zNj5ANbzgDZt3/h3Qxo=:"
-    with send_some(
-        local_service,
-        "PATCH",
-        url.removeprefix(local_service.url),
-        SENT,
-        length=len(CONTENT),
-        Upload_Complete="?0",
-        Upload_Offset=6,
-        Content_Type=PARTIAL,
-        Content_Digest=promised,
-    ):
+    with add_some(local_service, url, offset=6, Content_Digest=promised):
         time.sleep(0.1)
     check_at(local_service, url, 6)
 
 
 def test_a_newer_request_ends_one_that_stalls(service: Service) -> None:
     url = created(service)
-    connection = send_some(
-        service,
-        "PATCH",
-        url.removeprefix(service.url),
-        SENT,
-        length=len(CONTENT),
-        Upload_Complete="?1",
-        Upload_Offset=0,
-        Content_Type=PARTIAL,
-    )
+    connection = add_some(service, url, complete="?1")
     time.sleep(0.3)
     asked = time.monotonic()
 
@@ -166,16 +147,7 @@ def test_a_newer_request_ends_one_that_stalls(service: Service) -> None:
 
 def test_giving_up_ends_a_request_that_stalls(local_service: Service) -> None:
     url = created(local_service)
-    connection = send_some(
-        local_service,
-        "PATCH",
-        url.removeprefix(local_service.url),
-        SENT,
-        length=len(CONTENT),
-        Upload_Complete="?0",
-        Upload_Offset=0,
-        Content_Type=PARTIAL,
-    )
+    connection = add_some(local_service, url)
     time.sleep(0.2)
     said = named(Upload_Draft_Interop_Version=8)
     assert local_service.http.delete(url, headers=said).status_code == 204
@@ -252,6 +224,15 @@ def test_a_body_that_stalls_is_told_where_to_go_on(strict: Service) -> None:
     url = reply.headers["location"]
     ended = add(strict, url, CONTENT[SENT:], offset=SENT, complete="?1")
     check_media(strict, ended, CONTENT)
+
+
+def test_of_a_checked_body_that_stalls_nothing_is_said_to_be_kept(strict: Service) -> None:
+    headers = {"Upload-Complete": "?0", "Content-Digest": f"sha-256=:{'A' * 43}=:"}
+    with send_some(strict, "POST", "/uploads", SENT, length=len(CONTENT), **headers) as connection:
+        reply = read_reply(connection, "POST")
+
+    assert (reply.status, reply.headers["upload-offset"]) == (408, "0")
+    assert b"kept" not in reply.body
 
 
 @pytest.mark.parametrize("complete", ["?1", "?0"])

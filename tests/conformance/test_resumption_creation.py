@@ -17,10 +17,9 @@ from tests.support.resumption import (
     check_problem,
     created,
     look,
-    named,
 )
 from tests.support.service import Service
-from tests.support.wire import exchange
+from tests.support.wire import exchange, named
 
 CONTENT = b"\x00\x01 some bytes" * 700
 LIFETIME = {8: "max-age", 6: "expires"}

@@ -15,9 +15,9 @@ from tests.support.resumption import (
     check_media,
     check_problem,
     created,
-    named,
 )
 from tests.support.service import Service
+from tests.support.wire import named
 
 CONTENT = b"\xff\xd8\xff\xe0 some picture" * 500
 HALF = len(CONTENT) // 2

@@ -20,14 +20,13 @@ from tests.support.door_uploads import (
     delete,
     look,
     metadata,
-    named,
     patch,
     post,
     uploaded,
 )
 from tests.support.medias import fresh
 from tests.support.service import Service
-from tests.support.wire import exchange
+from tests.support.wire import exchange, named
 
 UNKNOWN = "/uploads/01a1fefe-2897-7f9c-8cef-21dcef958181"
 OTHERS = ("x-request-id", "server", "date")
@@ -242,6 +241,12 @@ def test_no_bytes_change_nothing(local_service: Service) -> None:
     check_error(patch(local_service, path, b"", 2), 409, says="complete")
 
 
+def test_a_request_that_declares_no_body_has_none(local_service: Service) -> None:
+    path = uploaded(local_service, b"abc")
+    reply = exchange(local_service, "PATCH", path, {**TUS, **BYTES, "Upload-Offset": "3"})
+    assert (reply.status, reply.headers["upload-offset"]) == (204, "3")
+
+
 def test_a_finished_upload_takes_no_more(local_service: Service) -> None:
     path = uploaded(local_service, b"abc")
     check_error(patch(local_service, path, b"d", 3), 409, says="complete")
@@ -295,7 +300,7 @@ def override(
     service: Service, path: str, method: str, content: bytes = b"", **headers: Any
 ) -> httpx.Response:
     """Send a POST that stands for another method."""
-    said = {**TUS, **BYTES, "X-HTTP-Method-Override": method, **named(headers)}
+    said = {**TUS, **BYTES, "X-HTTP-Method-Override": method, **named(**headers)}
     return service.http.post(path, content=content, headers=said)
 
 

@@ -1,5 +1,6 @@
 """tus 1.0.0: creating uploads, with a length or without, with bytes or without, once or twice."""
 
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.door_uploads import (
+    BYTES,
     EXPIRES,
     TUS,
     check_added,
@@ -197,6 +199,14 @@ def test_the_same_creation_with_bytes_twice_is_one_upload(local_service: Service
     again = post(local_service, b"abc", **headers)
     assert (path_of(again), again.headers["upload-offset"]) == (path, "3")
     check_bytes(local_service, path, b"abc")
+
+
+def test_a_client_that_repeats_a_creation_is_heard_to_the_end(local_service: Service) -> None:
+    body = os.urandom(6 << 20)
+    said = {**TUS, **BYTES, "Upload-Length": str(len(body)), "Idempotency-Key": fresh()}
+    replies = [exchange(local_service, "POST", "/uploads", said, body) for _ in range(2)]
+    assert [reply.status for reply in replies] == [201, 201]
+    assert len({reply.headers["location"] for reply in replies}) == 1
 
 
 def test_one_key_is_not_for_two_creations(local_service: Service) -> None:

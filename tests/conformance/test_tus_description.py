@@ -28,7 +28,7 @@ def test_every_method_is_described(paths: dict[str, Any]) -> None:
     [
         (CREATION, "options", "204"),
         (CREATION, "post", "201 400 403 408 409 412 413 415 423 460"),
-        (UPLOAD, "head", "200 404 410 412"),
+        (UPLOAD, "head", "200 404 409 410 412"),
         (UPLOAD, "get", "200 404 410"),
         (UPLOAD, "patch", "204 400 403 404 408 409 410 412 413 415 423 460"),
         (UPLOAD, "delete", "204 404 409 410 412 423"),

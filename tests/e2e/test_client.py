@@ -2,7 +2,6 @@
 
 import os
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,29 +18,10 @@ from mediatheque.client import (
     UnavailableError,
 )
 from mediatheque.client.downloads import partial_path
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.service import Service
 
 MIB = 1 << 20
-
-
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(service.url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def proxy(local_service: Service) -> AsyncIterator[Proxy]:
-    async with run_proxy(local_service.url) as running:
-        yield running
-
-
-@pytest.fixture
-async def shaky(proxy: Proxy) -> AsyncIterator[AsyncClient]:
-    """A client that reaches the service through a proxy that harms its requests."""
-    async with AsyncClient(proxy.endpoint) as opened:
-        yield opened
 
 
 def make_file(folder: Path, size: int) -> Path:

@@ -20,30 +20,11 @@ from mediatheque.client import (
 )
 from mediatheque.client.recordings import Source
 from tests.support.films import chunks, make_recording
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.service import Service
 
 CHUNKS = (b"first ", b"second ", b"third")
 WHOLE = b"".join(CHUNKS)
-
-
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(service.url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def proxy(local_service: Service) -> AsyncIterator[Proxy]:
-    async with run_proxy(local_service.url) as running:
-        yield running
-
-
-@pytest.fixture
-async def shaky(proxy: Proxy) -> AsyncIterator[AsyncClient]:
-    """A client that reaches the service through a proxy that harms its requests."""
-    async with AsyncClient(proxy.endpoint) as opened:
-        yield opened
 
 
 async def arrived(service: Service, recording_id: str) -> bytes:

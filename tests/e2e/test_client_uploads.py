@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +24,11 @@ from mediatheque.client.connection import Connection
 from mediatheque.client.tus import NewUpload, Tus
 from mediatheque.client.upload_states import UploadState, state_folder
 from tests.support.cutting import CuttingProxy, cutting
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.service import Service, running
 
 MIB = 1 << 20
 SIZE = 14 * MIB + 5
-
-
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(service.url) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def proxy(local_service: Service) -> AsyncIterator[Proxy]:
-    async with run_proxy(local_service.url) as running:
-        yield running
-
-
-@pytest.fixture
-async def shaky(proxy: Proxy) -> AsyncIterator[AsyncClient]:
-    """A client that reaches the service through a proxy that harms its requests."""
-    async with AsyncClient(proxy.endpoint) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ def service(local_service: Service) -> Service:
     return local_service
 
 
-@pytest.fixture
-async def client(service: Service) -> AsyncIterator[AsyncClient]:
-    async with AsyncClient(service.url) as opened:
-        yield opened
-
-
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait for seconds at most."""
     async with asyncio.timeout(30):

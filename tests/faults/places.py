@@ -1,12 +1,11 @@
 """A service that tests hurt on one kind of store, and whether anything was left lying about."""
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.remains import AT_ONCE, in_use, objects_in, rows, run_janitor, stored
+from tests.faults.remains import AT_ONCE, in_use, let_age, objects_in, rows, run_janitor, stored
 from tests.faults.victim import Victim, running
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import s3_settings
@@ -44,8 +43,7 @@ class Place:
 
     def check_nothing_is_left(self) -> None:
         """Let the janitor take all that nobody uses; check that only medias are there then."""
-        rows(self.service, "UPDATE uploads SET expires_at = now()")
-        time.sleep(1.1)
+        let_age(self.service)
         run_janitor(self.service, **AT_ONCE)
         assert self.objects() == in_use(self.service)
         assert self.unfinished() == 0

@@ -105,8 +105,8 @@ def test_a_web_process_that_stood_still_in_mid_patch_spoils_nothing(place: Place
         with connected(service, lambda one: one != process) as http:
             offset = int(http.head(path, headers=TUS).headers["upload-offset"])
             asked = time.monotonic()
-            if place.server is not None:  # once is enough to wait for that
-                rows(service, "UPDATE intakes SET held_until = now()")
+            if place.server is not None:
+                end_holds(service)
 
             def again() -> Iterator[bytes]:
                 yield CONTENT[offset:-1]
@@ -151,6 +151,8 @@ def test_an_upload_goes_on_when_the_database_is_back(place: Place) -> None:
         return answer.status_code == 200
 
     wait_until(is_back)
+    if place.server is not None:
+        end_holds(service)
     offset = int(look(service, path).headers["upload-offset"])
     assert answered <= offset <= len(CONTENT)
     check_added(patch(service, path, CONTENT[offset:], offset), len(CONTENT))
@@ -171,10 +173,10 @@ def test_what_was_answered_survives_kills_at_random_moments(place: Place) -> Non
     ]
     everything = sum(len(one.content) for one in uploaders)
 
-    # A remote store loses more at once, and is the slower one to begin again with.
-    for share in (0.2, 0.6, 1) if place.server is None else (0.4, 1):
+    for share in (0.4, 1):
         kill_while(service, uploaders, int(share * everything), moments.uniform(0, 0.1))
         service.start()
+        end_holds(service)
     assert sum(one.cut_off for one in uploaders) > 0, "no kill came in the middle of anything"
 
     for one in uploaders:
@@ -200,6 +202,11 @@ def kill_while(service: Victim, uploaders: list[AnyUploader], size: int, pause: 
             service.kill()
     for one in uploading:
         one.result()
+
+
+def end_holds(service: Victim) -> None:
+    """Let the holds of those that died end now; that they do by themselves is seen once."""
+    rows(service, "UPDATE intakes SET held_until = now()")
 
 
 def holder(service: Victim, path: str) -> UUID | None:

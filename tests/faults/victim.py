@@ -26,7 +26,8 @@ class Victim(Service):
         *,
         wrapper: Sequence[str] = (),
     ) -> None:
-        super().__init__(data_dir, settings)
+        # One web process, where nothing else is said: each takes a second to start.
+        super().__init__(data_dir, {"MEDIATHEQUE_WORKERS": "1", **(settings or {})})
         self._wrapper = wrapper
 
     def launch(self) -> subprocess.Popen[bytes]:

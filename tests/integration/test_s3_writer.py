@@ -23,7 +23,7 @@ from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.s3_bucket import S3Bucket
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import get, keys, open_s3, put
 
@@ -46,12 +46,6 @@ def refused(status: str, code: str) -> bytes:
 
 def crc64nvme(content: bytes) -> str:
     return base64.b64encode(checksums.crc64nvme(content).to_bytes(8, "big")).decode()
-
-
-@pytest.fixture
-async def proxy(seaweedfs: SeaweedFS) -> AsyncIterator[Proxy]:
-    async with run_proxy(seaweedfs.endpoint) as running:
-        yield running
 
 
 @pytest.fixture

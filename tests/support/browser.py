@@ -1,8 +1,11 @@
 """A real browser, with a camera and a microphone that are made up."""
 
+import contextlib
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -29,5 +32,12 @@ def browser() -> Iterator[Browser]:
         pytest.fail(f"No browser: install Chromium, as one of {', '.join(NAMES)} on the PATH.")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
-        yield launched
-        launched.close()
+        try:
+            yield launched
+        finally:
+            # A page that went wild would keep the browser too busy to be closed.
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if Path(process.exe()).name in {*NAMES, "chrome"}:
+                        process.kill()
+            launched.close()

@@ -5,7 +5,6 @@ import base64
 import hashlib
 import socket
 import zlib
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,18 +13,11 @@ import httpx
 from tests.support.database import execute
 from tests.support.job_rows import database_url
 from tests.support.service import Service
-from tests.support.wire import connect, head
+from tests.support.wire import connect, head, named
 
 TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {"Content-Type": "application/offset+octet-stream"}
 EXPIRES = r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
-
-
-def named(headers: Mapping[str, Any]) -> dict[str, str]:
-    """Return headers; underscores in their names stand for hyphens, None leaves one out."""
-    return {
-        name.replace("_", "-"): str(value) for name, value in headers.items() if value is not None
-    }
 
 
 def metadata(**pairs: str) -> str:
@@ -46,7 +38,7 @@ def checksum(algorithm: str, content: bytes) -> str:
 
 def post(service: Service, content: bytes = b"", **headers: Any) -> httpx.Response:
     """Send a creation; ``content`` goes with the content type of bytes unless told otherwise."""
-    said = {**TUS, **(BYTES if content else {}), **named(headers)}
+    said = {**TUS, **(BYTES if content else {}), **named(**headers)}
     return service.http.post("/uploads", content=content, headers=said)
 
 
@@ -66,7 +58,7 @@ def patch(
     service: Service, path: str, content: bytes, offset: Any = 0, **headers: Any
 ) -> httpx.Response:
     """Send bytes."""
-    said = {**TUS, **BYTES, **named({"Upload-Offset": offset, **headers})}
+    said = {**TUS, **BYTES, **named(Upload_Offset=offset, **headers)}
     return service.http.patch(path, content=content, headers=said)
 
 
@@ -100,7 +92,7 @@ def begin(
     """Send the head of a PATCH of ``length`` bytes and as much of them as ``body`` is."""
     said = {**TUS, **BYTES, "Upload-Offset": str(offset), "Content-Length": str(length)}
     connection = connect(service)
-    connection.sendall(head(service, "PATCH", path, {**said, **named(headers)}) + body)
+    connection.sendall(head(service, "PATCH", path, {**said, **named(**headers)}) + body)
     return connection
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, Interval, Uuid, bindparam, text
 from mediatheque.catalog import intakes, medias, resumable_uploads
 from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.access import LOCAL_OPERATOR, Principal
-from mediatheque.domain.errors import UnavailableError
+from mediatheque.domain.errors import StoppedError, UnavailableError
 from mediatheque.domain.intakes import Intake
 from mediatheque.domain.media import Media
 from mediatheque.domain.paging import Listing
@@ -209,6 +209,14 @@ def ending_in(
     with patch.context() as inner:
         inner.setattr(owner, name, cut)
         yield
+
+
+async def endless(stopping: asyncio.Event, *body: bytes) -> AsyncIterator[bytes]:
+    """A body that stalls until it is told to stop."""
+    for piece in body:
+        yield piece
+    await stopping.wait()
+    raise StoppedError("Another request took over.")
 
 
 @contextmanager

@@ -6,17 +6,13 @@ from typing import Any
 import httpx
 
 from tests.support.service import Service
+from tests.support.wire import named
 
 PARTIAL = "application/partial-upload"
 TYPES = "https://iana.org/assignments/http-problem-types#"
 VERSIONS = (8, 6)
 
 Body = bytes | Iterable[bytes]
-
-
-def named(**headers: Any) -> dict[str, str]:
-    """Return headers by their names, from keywords with underscores; None: not that one."""
-    return {k.replace("_", "-"): str(v) for k, v in headers.items() if v is not None}
 
 
 def begin(

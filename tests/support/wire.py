@@ -4,6 +4,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from typing import Any
 
 from tests.support.service import Service
 
@@ -17,6 +18,11 @@ class Reply:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+def named(**headers: Any) -> dict[str, str]:
+    """Return headers by their names, from keywords with underscores; None: not that one."""
+    return {k.replace("_", "-"): str(v) for k, v in headers.items() if v is not None}
 
 
 def connect(service: Service) -> socket.socket:

@@ -98,22 +98,6 @@ class Database:
             async with self._reading.connect() as connection:
                 yield connection
 
-    @contextlib.asynccontextmanager
-    async def exclusive(self, key: int) -> AsyncIterator[bool]:
-        """Hold the lock of this number among all processes on this database; False when taken.
-
-        The lock ends with the block, or with the connection when the process dies.
-        """
-        async with self.read() as connection:
-            acquired = await connection.scalar(
-                text("SELECT pg_try_advisory_lock(:key)"), {"key": key}
-            )
-            try:
-                yield bool(acquired)
-            finally:
-                if acquired:
-                    await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
-
     async def check(self) -> None:
         """Raise UnavailableError unless a PostgreSQL that is new enough answers."""
         async with self.read() as connection:
@@ -151,4 +135,4 @@ def _is_connection_failure(error: BaseException | None) -> bool:
 
 
 def _unavailable() -> UnavailableError:
-    return DatabaseUnavailableError("The database does not answer. Nothing was changed; try again.")
+    return DatabaseUnavailableError("The database does not answer. Try again later.")

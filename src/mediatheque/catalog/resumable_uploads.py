@@ -61,7 +61,7 @@ _FIND = Prepared(
         or_(_OWNER.is_(None), resumable_uploads.c.created_by == _OWNER),
     )
 )
-_HELD = resumable_uploads.join(intakes, intakes.c.id == resumable_uploads.c.id)
+_WITH_INTAKE = resumable_uploads.join(intakes, intakes.c.id == resumable_uploads.c.id)
 _FREE = or_(intakes.c.holder.is_(None), intakes.c.held_until < func.clock_timestamp())
 _UNFINISHED = resumable_uploads.c.media_id.is_(None)
 
@@ -205,7 +205,7 @@ async def unfinished(connection: Transaction, before: datetime, *, limit: int) -
     """
     query = (
         select(resumable_uploads.c.id)
-        .select_from(_HELD)
+        .select_from(_WITH_INTAKE)
         .where(
             resumable_uploads.c.state == ResumableState.RECEIVING,
             resumable_uploads.c.ending,
@@ -231,7 +231,7 @@ async def expired(
     """
     query = (
         select(resumable_uploads.c.id)
-        .select_from(_HELD)
+        .select_from(_WITH_INTAKE)
         .where(
             _UNFINISHED,
             intakes.c.touched_at < before,

@@ -117,23 +117,24 @@ async def _follow(client: AsyncClient, recording: Recording) -> Recording:
     try:
         return await client.recordings.wait(recording.id)
     except asyncio.CancelledError:
-        print(
-            f"Its processing goes on: mediatheque jobs watch {recording.job}",
-            file=sys.stderr,
-        )
+        print(f"Its processing goes on: mediatheque jobs watch {recording.job}", file=sys.stderr)
         raise
 
 
 def _facts(recording: Recording, duration: float | None) -> dict[str, object]:
     """Return what a person wants to know of an ended recording."""
-    facts = {"id": recording.id, "status": recording.status, "size": amount(recording.size)}
+    facts: dict[str, object] = {
+        "id": recording.id,
+        "status": recording.status,
+        "size": amount(recording.size),
+    }
     if duration is not None:
         facts["duration"] = shown_seconds(duration)
     if recording.playable is not None:
         facts["play"] = recording.playable.url
     if recording.warning:
         facts["warning"] = recording.warning
-    return dict(facts)
+    return facts
 
 
 def _exit(recording: Recording) -> None:

@@ -13,7 +13,7 @@ from mediatheque.client.errors import InvalidError, SourceChangedError
 _PIECE_BYTES = 1 << 20
 
 
-class Source:
+class SourceFile:
     """An open file, and what it looked like when it was opened: ``size``, ``modified_ns``.
 
     ``uri`` is its absolute path as a ``file`` URI.
@@ -44,10 +44,10 @@ class Source:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path) -> Iterator[SourceFile]:
     """Open a regular file; a FIFO is not waited for. Raises OSError and InvalidError."""
     with open(path, "rb", buffering=0, opener=_open_at_once) as file:
-        yield Source(path, file)
+        yield SourceFile(path, file)
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -57,7 +57,7 @@ def _open_at_once(path: str, flags: int) -> int:
 class Stretch:
     """``size`` bytes of a file from ``start``; ``crc`` is of those that were read, each once."""
 
-    def __init__(self, source: Source, start: int, size: int) -> None:
+    def __init__(self, source: SourceFile, start: int, size: int) -> None:
         self.size = size
         self.crc = RunningCrc()
         self._source = source

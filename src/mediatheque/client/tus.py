@@ -10,11 +10,7 @@ from typing import NamedTuple
 import httpx
 
 from mediatheque.client.connection import Connection, Content
-from mediatheque.client.errors import (
-    ClientError,
-    ConflictError,
-    NotUnderstoodError,
-)
+from mediatheque.client.errors import ClientError, ConflictError, NotUnderstoodError
 
 _HEADERS = {"Tus-Resumable": "1.0.0"}
 _PATH = "/uploads"

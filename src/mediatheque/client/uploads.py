@@ -18,7 +18,7 @@ from mediatheque.client.errors import (
     SourceChangedError,
 )
 from mediatheque.client.retries import RetryableError
-from mediatheque.client.sources import Source, Stretch, opened
+from mediatheque.client.sources import SourceFile, Stretch, opened
 from mediatheque.client.tus import Tus, encode_metadata
 from mediatheque.client.upload_parts import PartUpload, new_key
 from mediatheque.client.upload_states import PartState, StateFile, Subject, UploadState
@@ -93,7 +93,7 @@ class _Upload:
     def __init__(
         self,
         connection: Connection,
-        source: Source,
+        source: SourceFile,
         subject: Subject,
         file: StateFile | None,
         on_progress: Progress,

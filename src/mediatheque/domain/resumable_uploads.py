@@ -85,14 +85,14 @@ class ResumableUpload:
     expires_at: datetime
 
     @property
-    def whole(self) -> bool:
+    def has_all_bytes(self) -> bool:
         """Whether every byte was acknowledged."""
         return self.length is not None and self.size == self.length
 
     @property
     def ready(self) -> bool:
         """Whether it is to be finished: nothing is missing, and nothing more will come."""
-        return self.state is ResumableState.RECEIVING and self.whole and self.ending
+        return self.state is ResumableState.RECEIVING and self.has_all_bytes and self.ending
 
 
 class OffsetConflictError(ConflictError):

@@ -52,10 +52,10 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     control.sendall(READY)
-    ForkServer(control, steps.process).serve()
+    _Server(control, steps.process).serve()
 
 
-class ForkServer:
+class _Server:
     """Forks a child for every request, and tells when it is over."""
 
     def __init__(self, control: socket.socket, process: child.Process) -> None:

@@ -78,13 +78,13 @@ class Deriver:
     def __init__(
         self,
         store: Store,
-        intake: UploadService,
+        uploads: UploadService,
         pool: ProcessingPool,
         workbench: Workbench,
         limits: ProcessingLimits,
     ) -> None:
         self._store = store
-        self._intake = intake
+        self._uploads = uploads
         self._pool = pool
         self._workbench = workbench
         self._limits = limits
@@ -148,12 +148,12 @@ class Deriver:
         """
         with suppress(UnavailableError):
             for media in derivation.medias:
-                if await self._intake.forget(media.id):
+                if await self._uploads.forget(media.id):
                     await self.delete_objects([media.object_key])
 
     async def delete_objects(self, object_keys: list[str]) -> None:
         """Remove objects that nothing refers to any more. The janitor does what fails here."""
-        await self._intake.delete_objects(object_keys)
+        await self._uploads.delete_objects(object_keys)
 
     async def _derive(self, original: Media, task: Task, bench: Bench, share: Share) -> Derivation:
         source = self._store.local_path(original.object_key)
@@ -181,8 +181,8 @@ class Deriver:
         """Store one file that was made; return it as the media that it can become."""
         name = file.name
         principal = Principal(original.created_by, original.created_role)
-        upload_id = await self._intake.reserve(principal, state=UploadState.RECEIVING, name=name)
-        received = await self._intake.receive(
+        upload_id = await self._uploads.reserve(principal, state=UploadState.RECEIVING, name=name)
+        received = await self._uploads.receive(
             upload_id, keys.original(upload_id, name), filename=name, pieces=_read(file)
         )
         now = datetime.now(UTC)

@@ -49,7 +49,7 @@ class FileService:
         self,
         database: Database,
         store: Store,
-        intake: UploadService,
+        uploads: UploadService,
         processing: ProcessingService,
         *,
         signer: Signer,
@@ -57,7 +57,7 @@ class FileService:
     ) -> None:
         self._database = database
         self._store = store
-        self._intake = intake
+        self._uploads = uploads
         self._processing = processing
         self._signer = signer
         self._limits = limits
@@ -75,7 +75,7 @@ class FileService:
         direct_key = keys.staging(upload_id, _DIRECT_ATTEMPT)
         expires_in = self._limits.upload_url_expiry
         url = await self._store.signed_put(direct_key, expires_in=expires_in)
-        await self._intake.reserve(
+        await self._uploads.reserve(
             principal,
             state=UploadState.PENDING,
             name=name,
@@ -106,8 +106,8 @@ class FileService:
         """Take the bytes of an upload; each attempt replaces the one before.
 
         ``length`` is what the request declares, in bytes. They may also arrive in several requests:
-        see ``ResumableUploadService.create``. Raises NotFoundError for an unknown or
-        expired upload, ConflictError for one that was confirmed, InvalidError for a wrong size.
+        see ``ResumableUploadService.create``. Raises NotFoundError for an unknown or expired
+        upload, ConflictError for one that was confirmed, InvalidError for a wrong size.
         """
         upload = await self._pending(upload_id)
         if length is not None and length != upload.size:
@@ -116,7 +116,7 @@ class FileService:
                 field="size",
             )
         key = keys.staging(upload_id, uuid.uuid4().hex)
-        received = await self._intake.receive(
+        received = await self._uploads.receive(
             upload_id, key, filename=upload.name, pieces=pieces, size=upload.size
         )
         async with self._database.begin() as transaction:
@@ -129,7 +129,7 @@ class FileService:
             )
         replaced = upload.staged_key if staged else key
         if replaced is not None:
-            await self._intake.delete_objects([replaced])
+            await self._uploads.delete_objects([replaced])
         if not staged:
             await self._pending(upload_id)
 
@@ -160,7 +160,7 @@ class FileService:
             await self._confirmed(upload_id)
             return
         metrics.UPLOADS.labels("kept").inc()
-        await self._intake.clear_staging(upload_id)
+        await self._uploads.clear_staging(upload_id)
 
     async def reject(self, principal: Principal, file_id: str) -> None:
         """Forget an upload that its client gave up, and its bytes.
@@ -173,7 +173,7 @@ class FileService:
         if not removed:
             raise ConflictError("The file was confirmed before. Delete it, if it is not wanted.")
         metrics.UPLOADS.labels("discarded").inc()
-        await self._intake.clear_staging(upload_id)
+        await self._uploads.clear_staging(upload_id)
 
     async def list(
         self, principal: Principal, listing: Listing, *, name_part: str, tags: tuple[str, ...]
@@ -214,7 +214,7 @@ class FileService:
                 )
         if removed is None:
             raise NotFoundError(NOT_FOUND)
-        await self._intake.delete_objects(removed)
+        await self._uploads.delete_objects(removed)
 
     async def _visible(self, principal: Principal, file_id: str) -> UUID:
         """Return the id of an upload or file that the caller may see. Raises NotFoundError."""

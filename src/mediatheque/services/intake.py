@@ -121,9 +121,9 @@ class HeldIntake:
         ``write`` does so in one statement and returns None when that found the hold lost. Raises
         HoldLostError then.
         """
-        if self._appender is not None:
-            # Before the next holder may come, who would else begin another object.
-            await self._appender.close()
+        self._advanced = True  # from now on in doubt, when the answer is lost
+        # Before the next holder may come, who would else begin another object.
+        await self.end_appending()
         async with self._database.read() as connection:
             written = await write(connection, self._acknowledgement(appended, kept=False))
         if written is None:
@@ -137,10 +137,10 @@ class HeldIntake:
 
         Raises HoldLostError.
         """
-        self._advanced = True  # from now on in doubt, when the answer is lost
         if last:
             touched_at = await self.commit(appended, intakes.acknowledge)
         else:
+            self._advanced = True
             async with self._database.read() as connection:
                 written = await intakes.acknowledge(
                     connection, self._acknowledgement(appended, kept=True)
@@ -151,6 +151,11 @@ class HeldIntake:
             touched_at = written
             self._now_has(appended)
         self.intake = replace(self.intake, touched_at=touched_at)
+
+    async def end_appending(self) -> None:
+        """Let the store close what is appended to, as it must before it joins it; keep the hold."""
+        if self._appender is not None:
+            await self._appender.close(recorded=self._advanced)
 
     def _acknowledgement(self, appended: Appended, *, kept: bool) -> Acknowledgement:
         return Acknowledgement(
@@ -201,8 +206,7 @@ class HeldIntake:
 
     async def release(self) -> None:
         """Let go of the intake. A hold that cannot be released ends by itself."""
-        if self._appender is not None:
-            await self._appender.close(recorded=self._advanced)
+        await self.end_appending()
         try:
             async with self._database.read() as connection:
                 await intakes.release(connection, self.intake.id, self.holder)
@@ -344,6 +348,5 @@ def _busy() -> IntakeBusyError:
 
 def _lost() -> HoldLostError:
     return HoldLostError(
-        "It was completed, or others added to it, before these bytes were through. "
-        "Nothing of them was kept."
+        "It was completed, or others added to it, before all of these bytes were through."
     )

@@ -41,13 +41,13 @@ class Reception:
         principal: Principal,
         database: Database,
         store: Store,
-        intake: UploadService,
+        uploads: UploadService,
         processing: ProcessingService,
     ) -> None:
         self._principal = principal
         self._database = database
         self._store = store
-        self._intake = intake
+        self._uploads = uploads
         self._processing = processing
         self._upload_id: UUID | None = None
         self._object_key = ""
@@ -59,11 +59,11 @@ class Reception:
     ) -> None:
         """Stream the media's bytes to the store. ``size_hint`` in bytes, not trusted."""
         check_name(filename, field="filename")
-        self._upload_id = await self._intake.reserve(
+        self._upload_id = await self._uploads.reserve(
             self._principal, state=UploadState.RECEIVING, name=filename
         )
         self._object_key = keys.original(self._upload_id, filename)
-        self._received = await self._intake.receive(
+        self._received = await self._uploads.receive(
             self._upload_id,
             self._object_key,
             filename=filename,
@@ -115,9 +115,9 @@ class Reception:
         """Leave nothing behind, unless the media was kept."""
         if self._kept or self._upload_id is None:
             return
-        await self._intake.forget(self._upload_id)
+        await self._uploads.forget(self._upload_id)
         if self._received is not None:
-            await self._intake.delete_objects([self._object_key])
+            await self._uploads.delete_objects([self._object_key])
 
     async def _existing(self, media: Media) -> Media:
         scope = owner_scope(self._principal)
@@ -146,19 +146,19 @@ class MediaService:
         self,
         database: Database,
         store: Store,
-        intake: UploadService,
+        uploads: UploadService,
         processing: ProcessingService,
     ) -> None:
         self._database = database
         self._store = store
-        self._intake = intake
+        self._uploads = uploads
         self._processing = processing
 
     @contextlib.asynccontextmanager
     async def receive(self, principal: Principal) -> AsyncIterator[Reception]:
         """Receive one media: ``take`` its bytes, then ``keep`` it; otherwise nothing is left."""
         reception = Reception(
-            principal, self._database, self._store, self._intake, self._processing
+            principal, self._database, self._store, self._uploads, self._processing
         )
         try:
             yield reception

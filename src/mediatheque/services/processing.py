@@ -45,10 +45,7 @@ class ProcessingService:
         Raises NotFoundError, and InvalidError when the original cannot be processed.
         """
         if not steps:
-            raise InvalidError(
-                f"Name at least one step: {', '.join(Step)}.",
-                field="steps",
-            )
+            raise InvalidError(f"Name at least one step: {', '.join(Step)}.", field="steps")
         owner = owner_scope(principal)
         async with self._database.begin() as transaction:
             media = await medias.find_address(transaction, resource, "", owner=owner)

@@ -41,14 +41,14 @@ class RecordingRunner:
         self,
         database: Database,
         store: Store,
-        intake: UploadService,
+        uploads: UploadService,
         deriver: Deriver,
         *,
         keep_original: bool,
     ) -> None:
         self._database = database
         self._store = store
-        self._intake = intake
+        self._uploads = uploads
         self._deriver = deriver
         self._keep_original = keep_original
 
@@ -119,7 +119,7 @@ class RecordingRunner:
         )
         await patiently(lambda: self._add_original(run, original))
         metrics.UPLOADS.labels("kept").inc()
-        await self._intake.clear_staging(intake.id)
+        await self._uploads.clear_staging(intake.id)
         return original
 
     async def _verified(self, intake: Intake, joined: ObjectInfo) -> Digest:

@@ -41,7 +41,7 @@ from mediatheque.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 JOB_CLASS = "recording"
-QUEUE = "processing"
+QUEUE = "recordings"
 
 _PRIORITY = 10
 _CHUNK_PATIENCE_SECONDS = 60

@@ -27,7 +27,6 @@ from mediatheque.services.announced_files import find_pending
 from mediatheque.storage.digest import RunningCrc
 
 _MOST_PARTS = 1000
-_LONGEST_KEY = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,7 @@ class NewUpload:
 
     ``length`` in bytes, None while it is not known; ``ending``: the upload ends when it has them.
     ``metadata`` is the description as it was sent, ``digests`` what the whole must hash to, in
-    hexadecimal digits, by the name that hashlib has for the algorithm.
+    hexadecimal digits, by algorithm (``DIGEST_BYTES``).
     """
 
     destination: Destination
@@ -127,7 +126,6 @@ class ResumableCreator:
         """Insert an upload; return the id of the one that an earlier same request has created."""
         if new.length is not None:
             self._check_length(new.length)
-        _check_idempotency_key(new.idempotency_key)
         request = _fingerprint(new, kind, parts)
         added = await resumable_uploads.add(
             transaction,
@@ -164,14 +162,6 @@ class ResumableCreator:
             raise TooLargeError(
                 f"The upload is said to have {length} bytes; at most {self._most_bytes} are taken."
             )
-
-
-def _check_idempotency_key(key: str | None) -> None:
-    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
-        raise InvalidError(
-            f"The Idempotency-Key must have 1 to {_LONGEST_KEY} characters that can be printed.",
-            field="Idempotency-Key",
-        )
 
 
 def _parse_parts(part_ids: Sequence[str]) -> list[UUID]:

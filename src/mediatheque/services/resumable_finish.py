@@ -49,12 +49,12 @@ class ResumableFinisher:
         self,
         database: Database,
         store: Store,
-        intake: UploadService,
+        uploads: UploadService,
         processing: ProcessingService,
     ) -> None:
         self._database = database
         self._store = store
-        self._intake = intake
+        self._uploads = uploads
         self._processing = processing
 
     async def finish(self, held: HeldIntake, upload: ResumableUpload) -> None:
@@ -77,7 +77,7 @@ class ResumableFinisher:
             await self._record(held, upload, media)
         except ExistsError:
             await self._record_existing(held, upload, await self._existing(upload, media))
-            await self._intake.delete_objects([media.object_key])
+            await self._uploads.delete_objects([media.object_key])
         metrics.UPLOADS.labels("kept").inc()
         await self._clear_staging(upload)
 
@@ -100,14 +100,14 @@ class ResumableFinisher:
         """Remove all objects of an upload whose rows are gone. The janitor does what fails here."""
         with contextlib.suppress(MediathequeError):
             folder = keys.original_folder(upload.id)
-            await self._intake.delete_objects([one.key async for one in self._store.list(folder)])
+            await self._uploads.delete_objects([one.key async for one in self._store.list(folder)])
         if upload.destination.file_id is not None:
-            await self._intake.delete_objects([_staged(upload, upload.destination.file_id)])
+            await self._uploads.delete_objects([_staged(upload, upload.destination.file_id)])
         await self._clear_staging(upload)
 
     async def _clear_staging(self, upload: ResumableUpload) -> None:
         for one in (upload.id, *upload.parts):
-            await self._intake.clear_staging(one)
+            await self._uploads.clear_staging(one)
 
     async def _end_partial(self, held: HeldIntake, upload: ResumableUpload) -> None:
         async with self._database.read() as connection:
@@ -140,7 +140,7 @@ class ResumableFinisher:
             await resumable_uploads.change(transaction, [upload.id], state=ResumableState.COMPLETE)
         held.released = True
         if file.staged_key is not None:
-            await self._intake.delete_objects([file.staged_key])
+            await self._uploads.delete_objects([file.staged_key])
         await self._clear_staging(upload)
 
     async def _joined(self, held: HeldIntake, upload: ResumableUpload) -> Media:

@@ -70,6 +70,9 @@ class ResumableSweeper:
                     log.info("upload finished that was left alone", upload=str(upload_id))
         except MediathequeError as error:
             log.info("upload not finished", upload=str(upload_id), error=error.detail)
+        except Exception:
+            # A defect that one of them meets must not keep all others from ever expiring.
+            log.exception("upload not finished", upload=str(upload_id))
 
     async def _expire_all(self, before: datetime) -> None:
         last: UUID | None = None

@@ -57,7 +57,7 @@ class Append:
     ``offset`` is how many bytes come before them. ``length`` is that of the whole upload, if the
     request tells. ``last``: nothing comes after them; None: the length alone says when it ends.
     ``size`` is how many they are, if that is known before. ``digests`` is what they must hash to,
-    by the name that hashlib has for the algorithm; then they are kept only if they do.
+    by algorithm (``DIGEST_BYTES``); then they are kept only if they do.
     """
 
     offset: int
@@ -157,6 +157,7 @@ class ResumableUploadService:
                 upload = await self._settle(held, upload, length=upload.size, ending=True)
             finished = upload.ready
             if finished:
+                await held.end_appending()
                 await self._finisher.finish(held, upload)
             elif append.last and refused is None:
                 raise LengthConflictError(

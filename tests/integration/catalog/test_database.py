@@ -27,19 +27,6 @@ async def test_a_transaction_is_kept_whole_or_not_at_all(database: Database) -> 
         assert await connection.scalar(count) == 1
 
 
-async def test_of_several_one_holds_a_lock_until_it_leaves(
-    database: Database, database_url: str
-) -> None:
-    other = Database(database_url, connections=1)
-    try:
-        async with database.exclusive(5) as first, other.exclusive(5) as second:
-            assert (first, second) == (True, False)
-        async with other.exclusive(5) as later, database.exclusive(6) as another:
-            assert (later, another) == (True, True)
-    finally:
-        await other.close()
-
-
 async def test_a_connection_that_was_cut_is_an_outage_and_the_next_one_works(
     database: Database, database_url: str
 ) -> None:
@@ -50,7 +37,8 @@ async def test_a_connection_that_was_cut_is_an_outage_and_the_next_one_works(
             await asyncio.sleep(0.1)
             await connection.scalar(text("SELECT 1"))
 
-    with pytest.raises(UnavailableError, match="does not answer"):
+    # Nothing is said of what was changed: the answer to a commit may have been lost.
+    with pytest.raises(UnavailableError, match=r"^The database does not answer. Try again later.$"):
         await cut()
 
     await database.check()

@@ -11,8 +11,14 @@ from tests.support.parts import Parts, open_parts
 
 
 @pytest.fixture
-async def parts(database: Database, tmp_path: Path) -> AsyncIterator[Parts]:
+async def store(tmp_path: Path) -> AsyncIterator[LocalStore]:
+    """An empty store in a folder."""
+    opened = LocalStore(tmp_path / "objects", durable=False)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def parts(database: Database, store: LocalStore) -> Parts:
     """Every service, with nothing in the catalog and nothing in the store."""
-    store = LocalStore(tmp_path / "objects", durable=False)
-    yield open_parts(database, store)
-    await store.close()
+    return open_parts(database, store)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -30,13 +29,6 @@ from tests.support.stores import get, keys
 
 PATIENT = 10.0
 LEASE = 0.15
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[LocalStore]:
-    opened = LocalStore(tmp_path / "objects", durable=False)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

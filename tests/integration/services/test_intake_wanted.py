@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,13 +21,6 @@ LEASE = 60.0  # nobody gets a hold in these tests because another one ended by i
 SOON = 1.0
 
 Processes = tuple[IntakeService, IntakeService]
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[LocalStore]:
-    opened = LocalStore(tmp_path / "objects", durable=False)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

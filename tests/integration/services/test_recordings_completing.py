@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,10 +27,8 @@ ALICE = Principal("alice", "member")
 
 
 @pytest.fixture
-async def stage(database: Database, tmp_path: Path) -> AsyncIterator[RecordingStage]:
-    store = LocalStore(tmp_path / "objects", durable=False)
-    yield RecordingStage(database, store)
-    await store.close()
+def stage(database: Database, store: LocalStore) -> RecordingStage:
+    return RecordingStage(database, store)
 
 
 @pytest.fixture
@@ -86,7 +83,7 @@ async def test_a_completed_recording_waits_for_its_job(stage: RecordingStage) ->
     assert completed.state is RecordingState.PROCESSING
     assert (completed.chunks, completed.size) == (1, 3)
     job = await job_of(stage, recording)
-    assert (job.job_class, job.queue, job.priority) == ("recording", "processing", 10)
+    assert (job.job_class, job.queue, job.priority) == ("recording", "recordings", 10)
     assert job.arguments == {"recording": str(recording.id)}
     assert (job.created_by, job.created_role) == ("alice", "member")
     assert await stage.read(completed) == b"abc"

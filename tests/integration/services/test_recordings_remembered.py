@@ -1,8 +1,5 @@
 """What a process remembers of a recording is never taken for what the recording is now."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from mediatheque.catalog.database import Database
@@ -18,10 +15,8 @@ BOB = Principal("bob", "member")
 
 
 @pytest.fixture
-async def stage(database: Database, tmp_path: Path) -> AsyncIterator[RecordingStage]:
-    store = LocalStore(tmp_path / "objects", durable=False)
-    yield RecordingStage(database, store)
-    await store.close()
+def stage(database: Database, store: LocalStore) -> RecordingStage:
+    return RecordingStage(database, store)
 
 
 @pytest.fixture

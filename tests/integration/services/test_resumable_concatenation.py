@@ -1,8 +1,6 @@
 """Partial uploads, and the final ones that are made of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -33,10 +31,8 @@ from tests.support.stores import open_s3
 
 
 @pytest.fixture
-async def stage(database: Database, tmp_path: Path) -> AsyncIterator[ResumableStage]:
-    store = LocalStore(tmp_path / "objects", durable=False)
-    yield ResumableStage(database, store, most_bytes=1000)
-    await store.close()
+def stage(database: Database, store: LocalStore) -> ResumableStage:
+    return ResumableStage(database, store, most_bytes=1000)
 
 
 async def cut_short(

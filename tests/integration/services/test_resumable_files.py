@@ -1,8 +1,6 @@
 """Announced files whose bytes arrive in several requests."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -33,10 +31,8 @@ from tests.support.resumable import ALICE, BOB, ResumableStage, ending_in, losin
 
 
 @pytest.fixture
-async def stage(database: Database, tmp_path: Path) -> AsyncIterator[ResumableStage]:
-    store = LocalStore(tmp_path / "objects", durable=False)
-    yield ResumableStage(database, store)
-    await store.close()
+def stage(database: Database, store: LocalStore) -> ResumableStage:
+    return ResumableStage(database, store)
 
 
 async def announced(stage: ResumableStage, size: int = 6) -> UUID:

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,8 @@ Repair = Callable[[ResumableStage, ResumableUpload], Awaitable[object]]
 
 
 @pytest.fixture
-async def stage(database: Database, tmp_path: Path) -> AsyncIterator[ResumableStage]:
-    store = LocalStore(tmp_path / "objects", durable=False)
-    yield ResumableStage(database, store)
-    await store.close()
+def stage(database: Database, store: LocalStore) -> ResumableStage:
+    return ResumableStage(database, store)
 
 
 async def look(stage: ResumableStage, upload: ResumableUpload) -> None:
@@ -95,6 +93,26 @@ async def test_a_finish_that_ends_between_two_steps_is_done_again(
     await repair(stage, upload)
 
     await is_kept(stage, upload)
+
+
+async def test_the_file_that_grew_becomes_the_media_without_a_copy(
+    stage: ResumableStage, store: LocalStore
+) -> None:
+    def file_of(object_key: str) -> int:
+        path = store.local_path(object_key)
+        assert path is not None
+        return path.stat().st_ino
+
+    upload = await stage.append(await stage.create(6), b"abc")
+    intake = await stage.of_intake(upload)
+    assert intake is not None
+    (segment,) = intake.segments
+    grown = file_of(segment.object_key)
+
+    await stage.append(upload, b"def")
+
+    (media,) = await stage.medias()
+    assert file_of(media.object_key) == grown
 
 
 async def test_a_finish_that_ends_before_its_leftovers_are_removed_is_none_the_worse(

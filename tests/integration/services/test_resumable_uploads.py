@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -25,14 +24,12 @@ from mediatheque.domain.resumable_uploads import (
 )
 from mediatheque.services import resumable_uploads
 from mediatheque.storage.local import LocalStore
-from tests.support.resumable import ALICE, BOB, ResumableStage
+from tests.support.resumable import ALICE, BOB, ResumableStage, endless
 
 
 @pytest.fixture
-async def stage(database: Database, tmp_path: Path) -> AsyncIterator[ResumableStage]:
-    store = LocalStore(tmp_path / "objects", durable=False)
-    yield ResumableStage(database, store, most_bytes=1000)
-    await store.close()
+def stage(database: Database, store: LocalStore) -> ResumableStage:
+    return ResumableStage(database, store, most_bytes=1000)
 
 
 async def broken(*body: bytes) -> AsyncIterator[bytes]:
@@ -40,14 +37,6 @@ async def broken(*body: bytes) -> AsyncIterator[bytes]:
     for piece in body:
         yield piece
     raise DisconnectedError("The client went away.")
-
-
-async def endless(stopping: asyncio.Event, *body: bytes) -> AsyncIterator[bytes]:
-    """A body that stalls until it is told to stop."""
-    for piece in body:
-        yield piece
-    await stopping.wait()
-    raise StoppedError("Another request took over.")
 
 
 async def test_bytes_of_several_requests_become_one_media(stage: ResumableStage) -> None:

@@ -15,7 +15,7 @@ from mediatheque.domain.jobs import Signal
 from mediatheque.domain.transfers import FileState, Transfer, TransferStatus
 from mediatheque.storage.s3 import S3Store
 from tests.support.database import execute
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import get, open_s3
 from tests.support.transfers import LIMITS, TransferStage
@@ -23,12 +23,6 @@ from tests.support.transfers import LIMITS, TransferStage
 MIB = 1 << 20
 PART = "^PUT .*partNumber="
 PUT = "^PUT (?!.*partNumber=)"
-
-
-@pytest.fixture
-async def proxy(seaweedfs: SeaweedFS) -> AsyncIterator[Proxy]:
-    async with run_proxy(seaweedfs.endpoint) as running:
-        yield running
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from mediatheque.domain.intakes import Intake
 from mediatheque.storage import s3, s3_bucket
 from mediatheque.storage.s3 import S3Store
 from tests.support.intakes import acknowledged, append, new_intake, put_together
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import get, keys, open_s3
 
@@ -21,12 +21,6 @@ CONTENT = random.Random(5).randbytes(16 * MIB + 77)
 KEY = "originals/1/a"
 REFUSED = answer("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>")
 FULL = answer("507 Insufficient Storage")
-
-
-@pytest.fixture
-async def proxy(seaweedfs: SeaweedFS) -> AsyncIterator[Proxy]:
-    async with run_proxy(seaweedfs.endpoint) as running:
-        yield running
 
 
 @pytest.fixture

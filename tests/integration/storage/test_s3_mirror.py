@@ -26,7 +26,7 @@ from mediatheque.storage.pace import StoppedError
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_keys import S3Keys
 from mediatheque.storage.s3_mirror import S3Mirror, _each_once, _in_order
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.scripted import scripted
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.sending import Recorder, open_source
@@ -54,12 +54,6 @@ def open_mirror(
     name = bucket or server.bucket
     prefix = f"test/{uuid.uuid4().hex}"
     return S3Mirror(S3Bucket(name, prefix, endpoint=endpoint, region=None, keys=keys))
-
-
-@pytest.fixture
-async def proxy(seaweedfs: SeaweedFS) -> AsyncIterator[Proxy]:
-    async with run_proxy(seaweedfs.endpoint) as running:
-        yield running
 
 
 @pytest.fixture

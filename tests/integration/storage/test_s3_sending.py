@@ -19,7 +19,7 @@ from mediatheque.storage.pace import Pace, StoppedError
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.sending import SourceChangedError
-from tests.support.proxy import Fault, Harm, Proxy, answer, run_proxy
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.sending import Recorder, send
 from tests.support.stores import get, keys, open_s3, put
@@ -43,12 +43,6 @@ BOTH_WAYS = pytest.mark.parametrize(
 
 def refused(status: str, code: str) -> bytes:
     return answer(status, f"<Error><Code>{code}</Code></Error>")
-
-
-@pytest.fixture
-async def proxy(seaweedfs: SeaweedFS) -> AsyncIterator[Proxy]:
-    async with run_proxy(seaweedfs.endpoint) as running:
-        yield running
 
 
 @pytest.fixture

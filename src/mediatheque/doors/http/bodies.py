@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -70,8 +71,8 @@ class BodyReader:
         """Yield the body in non-empty pieces, as the server hands them over.
 
         Close it (``contextlib.aclosing``) where the reader may stop early: until then it keeps its
-        turn from the others. Once ``stopping`` is set it ends, soon after what has
-        arrived already: within half a second even when more and more does.
+        turn from the others. Once ``stopping`` is set it ends, soon after what has arrived already:
+        within half a second even when more and more does.
 
         Raises TimeoutExceededError, TooLargeError (at once when Content-Length already says so),
         DisconnectedError when the client goes away before the end, or StoppedError.
@@ -109,6 +110,12 @@ class BodyReader:
     async def read_all(self, request: AnyRequest, *, limit: int = SMALL_BODY) -> bytes:
         """Return a whole body of at most ``limit`` bytes. Raises what ``pieces`` raises."""
         return b"".join([piece async for piece in self.pieces(request, limit=limit)])
+
+    async def pass_over(self, request: AnyRequest) -> None:
+        """Read a body that nobody needs: many clients look for no answer before its end."""
+        async with aclosing(self.pieces(request)) as pieces:
+            async for _ in pieces:
+                pass
 
     async def _next(
         self,

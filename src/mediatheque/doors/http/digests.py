@@ -21,9 +21,9 @@ def parse_content_digest(field: str | None, *, name: str = "Content-Digest") -> 
 
     ``name`` is the header's: Repr-Digest is written in the same way.
 
-    Algorithms that are not known here are left out, as the RFC allows. Raises
-    InvalidError when none is left, and for a header that is malformed: what was meant to be
-    checked is not taken unchecked.
+    Algorithms that are not known here are left out, as the RFC allows. Raises InvalidError when
+    none is left, and for a header that is malformed: what was meant to be checked is not taken
+    unchecked.
     """
     if field is None:
         return {}

@@ -7,6 +7,7 @@ from litestar import Request
 
 from mediatheque.config import Settings
 from mediatheque.domain.errors import InvalidError
+from mediatheque.doors.http.conditions import field_value
 
 JSON = "application/json"
 
@@ -14,6 +15,8 @@ Pairs = list[tuple[str, str]]
 """Parameters of a query string, in order."""
 
 _MAX_PARAMETERS = 200
+_MAX_DIGITS = 19
+_MOST_COUNT = 2**63 - 1
 
 
 def base_url(request: Request[Any, Any, Any], settings: Settings) -> str:
@@ -26,9 +29,21 @@ def base_url(request: Request[Any, Any, Any], settings: Settings) -> str:
 
 
 def content_length(request: Request[Any, Any, Any]) -> int | None:
-    """Return the declared length of the body in bytes, or None when there is none."""
-    text = request.headers.get("content-length", "")
+    """Return the declared length of the body in bytes; None: it ends where it ends.
+
+    A request of HTTP/1 that declares nothing has no body (RFC 9112, section 6.3).
+    """
+    text = request.headers.get("content-length")
+    if text is None:
+        old = request.scope["http_version"].startswith("1")
+        return 0 if old and "transfer-encoding" not in request.headers else None
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def media_type(request: Request[Any, Any, Any]) -> str:
+    """Return the media type of the body, in lower case and without parameters; empty for none."""
+    field = field_value(request.scope["headers"], b"content-type") or ""
+    return field.partition(";")[0].strip().lower()
 
 
 def media_type_for(request: Request[Any, Any, Any], special: str) -> str:
@@ -70,9 +85,15 @@ def parse_query(pairs: Pairs, *, known: frozenset[str]) -> dict[str, str]:
 
 def parse_whole_number(text: str, *, field: str, least: int, most: int) -> int:
     """Return the number that ``text`` writes in digits. Raises InvalidError outside the bounds."""
-    if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    if not (is_number and least <= int(text) <= most):
         raise InvalidError(
             f"{field} must be a whole number from {least} to {most}, not {text[:40]!r}.",
             field=field,
         )
     return int(text)
+
+
+def parse_count(text: str, *, field: str) -> int:
+    """Return a number of bytes or of things, from 0 to 2^63 - 1. Raises InvalidError."""
+    return parse_whole_number(text, field=field, least=0, most=_MOST_COUNT)

@@ -1,16 +1,11 @@
 """Headers of door 1: where a chunk belongs, and where its recording goes on."""
 
-import re
-
-from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.recordings import ChunkPlace
 from mediatheque.doors.http.conditions import Headers, field_value
+from mediatheque.doors.http.requests import parse_count
 
 CHUNK_INDEX = "Chunk-Index"
 UPLOAD_OFFSET = "Upload-Offset"
-
-_MOST = 2**63 - 1
-_DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 def parse_place(headers: Headers) -> ChunkPlace:
@@ -28,10 +23,4 @@ def position_headers(*, chunks: int, size: int) -> dict[str, str]:
 
 def _parse_number(headers: Headers, name: str) -> int | None:
     text = field_value(headers, name.lower().encode())
-    if text is None:
-        return None
-    if not _DIGITS.fullmatch(text) or int(text) > _MOST:
-        raise InvalidError(
-            f"{name} must be a whole number from 0 to {_MOST}, not {text[:40]!r}.", field=name
-        )
-    return int(text)
+    return None if text is None else parse_count(text, field=name)

@@ -23,6 +23,7 @@ from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import (
     JSON,
     base_url,
+    media_type,
     parse_pairs,
     parse_query,
     parse_whole_number,
@@ -190,13 +191,13 @@ async def _chunk(
 ) -> AsyncIterator[tuple[AsyncIterator[bytes], Mapping[str, bytes]]]:
     """Open the chunk that a request carries: its bytes, and the digests that they must have."""
     digests = parse_content_digest(field_value(request.scope["headers"], b"content-digest"))
-    content_type = request.headers.get("content-type", "")
     async with aclosing(bodies.pieces(request)) as body:
-        if content_type.partition(";")[0].strip().lower() != _MULTIPART:
+        if media_type(request) != _MULTIPART:
             yield body, digests
             return
         # A digest is that of the whole body, and the chunk is only the file in it.
-        async with aclosing(read_file(content_type, check_digests(body, digests))) as pieces:
+        form = read_file(request.headers.get("content-type"), check_digests(body, digests))
+        async with aclosing(form) as pieces:
             yield pieces, {}
 
 

@@ -14,7 +14,7 @@ from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.syncs import DEFAULT_BUCKET, DEFAULT_REGION, LONGEST_WAIT, SyncOptions
 from mediatheque.doors.http.bodies import SMALL_BODY, BodyReader, parse_json
 from mediatheque.doors.http.multipart import FilePart, read_form
-from mediatheque.doors.http.requests import parse_pairs, parse_whole_number
+from mediatheque.doors.http.requests import media_type, parse_pairs, parse_whole_number
 from mediatheque.services.sync_requests import SyncRequest
 from mediatheque.storage.s3_keys import S3Keys
 
@@ -145,21 +145,23 @@ def parse_preferred_wait(fields: Iterable[str]) -> int | None:
 
 
 async def _body_pairs(request: AnyRequest, bodies: BodyReader) -> list[tuple[str, object]]:
-    content_type = request.headers.get("content-type", "")
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == _MULTIPART:
+    kind = media_type(request)
+    if kind == _MULTIPART:
         async with aclosing(bodies.pieces(request, limit=SMALL_BODY)) as pieces:
             form = await read_form(
-                content_type, pieces, file_fields=frozenset(), on_file=_refuse_file
+                request.headers.get("content-type"),
+                pieces,
+                file_fields=frozenset(),
+                on_file=_refuse_file,
             )
         return list(form.fields.items())
     body = (await bodies.read_all(request)).strip()
     if not body:
         return []
     # ``curl -d`` calls everything a form.
-    if media_type == _FORM and not body.startswith(b"{"):
+    if kind == _FORM and not body.startswith(b"{"):
         return list(parse_pairs(body))
-    if media_type in {"", _FORM, "application/json"}:
+    if kind in {"", _FORM, "application/json"}:
         value = parse_json(body)
         if not isinstance(value, dict):
             raise InvalidError("The body must be a JSON object.")

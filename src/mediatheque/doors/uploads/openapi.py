@@ -53,7 +53,8 @@ _ERRORS = {
     403: "The upload consists of others, and takes no bytes itself.",
     404: "There is no such upload; or it is no media yet, and there is nothing to download.",
     408: "Nothing came for too long. What had come is kept.",
-    409: "The offset is another one, the upload is complete, or another request took over.",
+    409: "The offset is another one, the upload is complete, its address is taken, or another "
+    "request took over.",
     410: "Nobody finished the upload in time, and its bytes are gone.",
     412: "The protocol is not said, or not spoken in this version.",
     413: "More bytes than the upload takes. Those that fit are kept.",

@@ -19,7 +19,7 @@ from mediatheque.domain.resumable_uploads import (
 from mediatheque.doors.http.bodies import BodyReader
 from mediatheque.doors.http.conditions import field_value
 from mediatheque.doors.http.dispositions import header_filename
-from mediatheque.doors.http.requests import base_url, content_length
+from mediatheque.doors.http.requests import base_url, content_length, media_type
 from mediatheque.doors.uploads import resumption_problems
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.resumption_exchange import Exchange
@@ -30,7 +30,6 @@ from mediatheque.doors.uploads.resumption_headers import (
     VERSION,
     AnyRequest,
     interop_version,
-    media_type,
     sent_completeness,
     sent_digests,
     sent_length,
@@ -147,7 +146,7 @@ async def _create(
     upload = await exchange.uploads.create(exchange.principal, new)
     exchange.headers["Location"] = f"{exchange.base}/uploads/{upload.id}"
     if upload.state is ResumableState.COMPLETE:
-        await exchange.pass_over(bodies)
+        await bodies.pass_over(request)
     elif said.last or content_length(request) != 0:
         upload = await exchange.take(bodies, str(upload.id), said)
     if upload.state is ResumableState.COMPLETE:

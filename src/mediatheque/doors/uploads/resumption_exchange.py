@@ -104,12 +104,6 @@ class Exchange:
                 raise
             raise named from error
 
-    async def pass_over(self, bodies: BodyReader) -> None:
-        """Read a body that nobody needs: many clients look for no answer before its end."""
-        async with aclosing(bodies.pieces(self.request)) as pieces:
-            async for _ in pieces:
-                pass
-
     async def conclude(self, upload: ResumableUpload) -> Response[Any]:
         """Return the answer to the request that ended an upload: that of what it is for."""
         self._tell(upload)
@@ -169,10 +163,8 @@ class Exchange:
         elif isinstance(error, UploadCompleteError):
             if self.version != OLD and content_length(self.request) != 0:
                 return LengthConflictError(error.detail)
-        elif isinstance(error, TooLargeError) and upload is not None and upload.whole:
+        elif isinstance(error, TooLargeError) and upload is not None and upload.has_all_bytes:
             return LengthConflictError(error.detail)
         elif isinstance(error, TimeoutExceededError):
-            return TimeoutExceededError(
-                "The body stopped coming. What has arrived is kept: go on at Upload-Offset."
-            )
+            return TimeoutExceededError("The body stopped coming. Go on at Upload-Offset.")
         return error

@@ -45,12 +45,6 @@ def interop_version(request: AnyRequest) -> int | None:
     return version if version in {NEWEST, OLD} else None
 
 
-def media_type(request: AnyRequest) -> str:
-    """Return the media type of a body, in lower case and without parameters."""
-    field = field_value(request.scope["headers"], b"content-type") or ""
-    return field.partition(";")[0].strip().lower()
-
-
 def sent_completeness(request: AnyRequest) -> bool | None:
     """Return whether the body ends the upload; None when the request does not say."""
     return parse_boolean_item(field_value(request.scope["headers"], b"upload-complete"))

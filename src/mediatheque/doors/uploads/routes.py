@@ -98,7 +98,7 @@ async def append(
         "Upload-Complete",
         "Upload-Limit",
     ),
-    responses=refused(404, 410, 412),
+    responses=refused(404, 409, 410, 412),
     summary="Where an upload is",
 )
 async def look(

@@ -50,7 +50,9 @@ async def create(
         first = read_first(request, new.length)
         upload = await uploads.create(resolve_principal(), new)
     location = {"Location": address(request, settings, upload.id)}
-    if first is not None and upload.size == 0 and upload.state is ResumableState.RECEIVING:
+    if first is not None and (upload.size or upload.state is not ResumableState.RECEIVING):
+        await bodies.pass_over(request)
+    elif first is not None:
         try:
             upload = await _append(request, services, bodies, str(upload.id), first)
         except MediathequeError as error:

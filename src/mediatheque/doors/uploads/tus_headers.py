@@ -9,6 +9,7 @@ from mediatheque.domain.digests import DIGEST_BYTES
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.resumable_uploads import Destination
 from mediatheque.doors.http.conditions import Headers, field_value
+from mediatheque.doors.http.requests import parse_count
 
 VERSION = "1.0.0"
 EXTENSIONS = (
@@ -50,21 +51,10 @@ MOST_METADATA = 16 << 10
 MOST_KEY = 255
 """Longest Idempotency-Key that is taken, in characters."""
 
-_MOST = 2**63 - 1
-_DIGITS = re.compile(r"[0-9]{1,19}")
 _NAME = re.compile(r"[\x21-\x2b\x2d-\x7e]+")
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _TRUE = {"true": True, "1": True, "false": False, "0": False, "": False}
 _UNDERSTOOD = {"filename", "name", "resource", "key", "project_id", "public", "tags"}
-
-
-def parse_number(text: str, name: str) -> int:
-    """Return a whole number from 0 to 2^63 - 1. Raises InvalidError naming the header."""
-    if not _DIGITS.fullmatch(text) or int(text) > _MOST:
-        raise InvalidError(
-            f"{name} must be a whole number from 0 to {_MOST}, not {text[:40]!r}.", field=name
-        )
-    return int(text)
 
 
 def parse_length(headers: Headers) -> int | None:
@@ -83,7 +73,7 @@ def parse_length(headers: Headers) -> int | None:
             "Upload-Length tells the length, and Upload-Defer-Length puts it off.",
             field="Upload-Defer-Length",
         )
-    return None if length is None else parse_number(length, "Upload-Length")
+    return None if length is None else parse_count(length, field="Upload-Length")
 
 
 def parse_key(text: str | None) -> str | None:

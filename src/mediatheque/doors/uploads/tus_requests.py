@@ -6,7 +6,7 @@ from litestar import Request
 
 from mediatheque.domain.errors import InvalidError
 from mediatheque.doors.http.conditions import field_value
-from mediatheque.doors.http.requests import content_length
+from mediatheque.doors.http.requests import content_length, media_type, parse_count
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.tus_headers import (
     destination_of,
@@ -14,7 +14,6 @@ from mediatheque.doors.uploads.tus_headers import (
     parse_key,
     parse_length,
     parse_metadata,
-    parse_number,
     parse_parts,
 )
 from mediatheque.services.resumable_creation import NewUpload
@@ -86,8 +85,8 @@ def read_append(request: AnyRequest) -> Append:
     if offset is None:
         raise InvalidError("Upload-Offset is missing.", field="Upload-Offset")
     return Append(
-        offset=parse_number(offset, "Upload-Offset"),
-        length=None if length is None else parse_number(length, "Upload-Length"),
+        offset=parse_count(offset, field="Upload-Offset"),
+        length=None if length is None else parse_count(length, field="Upload-Length"),
         size=content_length(request),
         digests=_digests(request),
     )
@@ -112,8 +111,7 @@ def _check_type(request: AnyRequest) -> None:
 
 
 def _has_type(request: AnyRequest) -> bool:
-    said = header(request, "Content-Type") or ""
-    return said.partition(";")[0].strip().lower() == CONTENT_TYPE
+    return media_type(request) == CONTENT_TYPE
 
 
 def _digests(request: AnyRequest) -> dict[str, bytes]:

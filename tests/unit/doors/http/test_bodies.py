@@ -24,6 +24,8 @@ SOON = 0.5
 
 def request_with(exchange: Exchange, **headers: str) -> Request[Any, Any, Any]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if "Content-Length" not in named:
+        named["Transfer-Encoding"] = "chunked"
     scope: Any = http_scope("POST", headers=named)
     receive: Any = exchange.receive
     return Request(scope, receive=receive)

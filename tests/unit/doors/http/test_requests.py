@@ -10,7 +10,9 @@ from mediatheque.domain.errors import InvalidError
 from mediatheque.doors.http.requests import (
     base_url,
     content_length,
+    media_type,
     media_type_for,
+    parse_count,
     parse_pairs,
     parse_query,
 )
@@ -39,7 +41,6 @@ def test_behind_a_proxy_links_lead_to_the_public_address() -> None:
 @pytest.mark.parametrize(
     ("text", "length"),
     [
-        (None, None),
         ("", None),
         ("0", 0),
         ("1073741824", 1 << 30),
@@ -50,8 +51,23 @@ def test_behind_a_proxy_links_lead_to_the_public_address() -> None:
         ("9" * 20, None),
     ],
 )
-def test_a_declared_length_is_a_whole_number_of_bytes(text: str | None, length: int | None) -> None:
-    assert content_length(request({} if text is None else {"Content-Length": text})) == length
+def test_a_declared_length_is_a_whole_number_of_bytes(text: str, length: int | None) -> None:
+    assert content_length(request({"Content-Length": text})) == length
+
+
+@pytest.mark.parametrize(
+    ("headers", "version", "length"),
+    [
+        ({}, "1.0", 0),
+        ({}, "1.1", 0),
+        ({"Transfer-Encoding": "chunked"}, "1.1", None),
+        ({}, "2", None),
+    ],
+)
+def test_without_a_declared_length_there_is_no_body_unless_its_end_is_told_otherwise(
+    headers: dict[str, str], version: str, length: int | None
+) -> None:
+    assert content_length(request(headers, http_version=version)) == length
 
 
 @pytest.mark.parametrize(
@@ -105,3 +121,28 @@ def test_a_query_has_known_parameters_only() -> None:
     assert caught.value.field == "page"
     with pytest.raises(InvalidError, match="NUL character"):
         parse_query([("after", "a\0")], known=known)
+
+
+@pytest.mark.parametrize("text", ["0", "1", "007", str(2**63 - 1)])
+def test_a_count_is_read(text: str) -> None:
+    assert parse_count(text, field="Upload-Offset") == int(text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "1e3", " 1", "1,1", str(2**63), "٣", "²"])
+def test_what_is_no_count_is_refused_by_the_name_of_its_field(text: str) -> None:
+    with pytest.raises(InvalidError, match="Upload-Offset") as refused:
+        parse_count(text, field="Upload-Offset")
+    assert refused.value.field == "Upload-Offset"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, ""),
+        ("video/WebM; codecs=vp8", "video/webm"),
+        (" a/b ;c", "a/b"),
+        ("a/b, a/b", "a/b, a/b"),
+    ],
+)
+def test_a_media_type_has_no_parameters(text: str | None, expected: str) -> None:
+    assert media_type(request({} if text is None else {"Content-Type": text})) == expected

@@ -11,23 +11,10 @@ from mediatheque.doors.uploads.tus_headers import (
     parse_key,
     parse_length,
     parse_metadata,
-    parse_number,
     parse_parts,
 )
 
 ID = "01a1fefe-2897-7f9c-8cef-21dcef958181"
-
-
-@pytest.mark.parametrize("text", ["0", "1", "007", str(2**63 - 1)])
-def test_a_number_is_read(text: str) -> None:
-    assert parse_number(text, "Upload-Offset") == int(text)
-
-
-@pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "1e3", " 1", "1,1", str(2**63), "٣", "²"])
-def test_what_is_no_number_is_refused_by_the_name_of_its_header(text: str) -> None:
-    with pytest.raises(InvalidError, match="Upload-Offset") as refused:
-        parse_number(text, "Upload-Offset")
-    assert refused.value.field == "Upload-Offset"
 
 
 def test_a_length_is_told_or_put_off() -> None:
