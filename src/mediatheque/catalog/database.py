@@ -120,6 +120,8 @@ def _translated() -> Iterator[None]:
         if error.connection_invalidated or _is_connection_failure(error.orig):
             raise _unavailable() from error
         raise
+    except asyncpg.InternalClientError as error:  # the server ended in the middle of a word
+        raise _unavailable() from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # see ``prepared``
         closed = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
         if closed or _is_connection_failure(error):
