@@ -79,7 +79,7 @@ def test_a_client_that_never_finishes_does_not_hold_the_stop_for_ever(tmp_path: 
 def test_idle_connections_do_not_hold_the_stop(tmp_path: Path) -> None:
     with running(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "30"}) as service:
         with ThreadPoolExecutor(8) as threads:
-            statuses = threads.map(lambda _: service.http.get("/ready").status_code, range(8))
+            statuses = threads.map(lambda _: service.http.get("/health").status_code, range(8))
         assert set(statuses) == {200}
         began = time.monotonic()
         assert service.stop() == 0
