@@ -44,7 +44,7 @@ class Digest:
         """How many bytes these are."""
         return self._crc.size
 
-    def update(self, piece: bytes) -> None:
+    def update(self, piece: bytes | memoryview) -> None:
         """Take the next bytes."""
         self._blake3.update(piece)
         self._crc.update(piece)

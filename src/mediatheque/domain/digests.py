@@ -9,7 +9,7 @@ from mediatheque.domain.errors import InvalidError
 
 
 class _Hash(Protocol):
-    def update(self, piece: bytes, /) -> None: ...
+    def update(self, piece: bytes | memoryview, /) -> None: ...
 
     def digest(self) -> bytes: ...
 
@@ -20,7 +20,7 @@ class _Crc32:
     def __init__(self) -> None:
         self._value = 0
 
-    def update(self, piece: bytes, /) -> None:
+    def update(self, piece: bytes | memoryview, /) -> None:
         self._value = zlib.crc32(piece, self._value)
 
     def digest(self) -> bytes:
@@ -49,7 +49,7 @@ class PromisedDigests:
         self._promised = promised
         self._found = {name: _HASHES[name]() for name in promised}
 
-    def update(self, piece: bytes) -> None:
+    def update(self, piece: bytes | memoryview) -> None:
         """Feed the next bytes."""
         for found in self._found.values():
             found.update(piece)

@@ -32,7 +32,7 @@ class ChunkDigest:
         """Their BLAKE3, 64 hexadecimal digits."""
         return self._content.blake3
 
-    def update(self, piece: bytes) -> None:
+    def update(self, piece: bytes | memoryview) -> None:
         """Feed the next bytes, from a thread."""
         self._content.update(piece)
         self._promised.update(piece)

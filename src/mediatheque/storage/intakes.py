@@ -32,7 +32,7 @@ class Appended:
 class Hasher(Protocol):
     """What is fed every byte of a piece, in a thread: one of hashlib's, or blake3's."""
 
-    def update(self, piece: bytes, /) -> object:
+    def update(self, piece: bytes | memoryview, /) -> object:
         """Feed the next bytes."""
 
 

@@ -19,6 +19,7 @@ from mediatheque.domain.intakes import Intake, Segment
 from mediatheque.storage import durable as disk
 from mediatheque.storage import keys
 from mediatheque.storage.digest import RunningCrc
+from mediatheque.storage.growing_file import GrowingFile
 from mediatheque.storage.intakes import Appended, Hasher, lost
 from mediatheque.storage.local_writer import WriteBudget
 
@@ -53,7 +54,7 @@ class LocalAppender:
         self._crc = RunningCrc(intake.crc64nvme)
         self._before = intake.segments  # without the one that grows
         self._key = ""
-        self._descriptor: int | None = None
+        self._file: GrowingFile | None = None
         self._begun = False  # rather than continued
         self._start = 0  # of what this appender wrote, in the file
         self._position = 0
@@ -84,7 +85,8 @@ class LocalAppender:
         async with self._batches:
             await self._finish_batch()
             await self._finish_sync()
-            if self._gathered_bytes or self._position > self._synced:
+            waiting = self._file is not None and self._file.waiting
+            if self._gathered_bytes or waiting or self._position > self._synced:
                 self._start_thread(self._append_and_sync)
                 await self._finish_batch()
                 self._flushed = self._so_far()
@@ -130,16 +132,16 @@ class LocalAppender:
             if working is not None:
                 await asyncio.wait([working])
                 working.exception()
-        if self._descriptor is None:
+        if self._file is None:
             return
         if self._position != self._kept:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
         self._unlock()
 
     def _unlock(self) -> None:
-        if self._descriptor is not None:
-            release_file(self._descriptor)
-            self._descriptor = None
+        if self._file is not None:
+            release_file(self._file.descriptor)
+            self._file = None
 
     async def _pass_on(self) -> None:
         async with self._batches:
@@ -149,10 +151,9 @@ class LocalAppender:
                 if self._budget.crowded:
                     await self._finish_batch()
 
-    def _start_thread(self, work: Callable[[bytes], None]) -> None:
+    def _start_thread(self, work: Callable[[list[bytes]], None]) -> None:
         batch, self._gathered, self._gathered_bytes = self._gathered, [], 0
-        loop = asyncio.get_running_loop()
-        self._writing = loop.run_in_executor(self._threads, lambda: work(b"".join(batch)))
+        self._writing = asyncio.get_running_loop().run_in_executor(self._threads, work, batch)
 
     async def _finish_batch(self) -> None:
         await _finished(self._writing)
@@ -163,38 +164,39 @@ class LocalAppender:
         await _finished(self._syncing)
         self._syncing = None
 
-    def _append_and_sync(self, batch: bytes) -> None:
-        self._append(batch)
+    def _append_and_sync(self, batch: list[bytes]) -> None:
+        self._append(batch, whole=True)
         self._sync()
         self._synced = self._position
 
     def _sync(self) -> None:
         if self._durable:
-            disk.sync_file(self._opened())
+            disk.sync_file(self._opened().descriptor)
             if self._begun and self._kept is None:
                 disk.sync_folder(self._path_of(self._key).parent)
 
-    def _append(self, batch: bytes) -> None:
-        descriptor = self._opened()
-        disk.check_room(descriptor, reserved=self._reserved_bytes, more=len(batch))
-        view = memoryview(batch)
-        while view:
-            count = os.pwrite(descriptor, view, self._position)
-            view, self._position = view[count:], self._position + count
-        self._crc.update(batch)
-        for digest in self._digests:
-            digest.update(batch)
+    def _append(self, batch: list[bytes], *, whole: bool = False) -> None:
+        file = self._opened()
+        disk.check_room(file.descriptor, reserved=self._reserved_bytes, more=sum(map(len, batch)))
+        file.write(batch, whole=whole, feed=self._hash)
+        self._position = file.position
         pending = self._position - self._written_back
         if self._durable and pending >= _WRITE_BACK_BYTES:
-            disk.start_write_back(descriptor, self._written_back, pending)
+            disk.start_write_back(file.descriptor, self._written_back, pending)
             self._written_back = self._position
 
-    def _opened(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = self._continue()
-        if self._descriptor is None:
-            self._descriptor = self._begin()
-        return self._descriptor
+    def _hash(self, view: memoryview) -> None:
+        self._crc.update(view)
+        for digest in self._digests:
+            digest.update(view)
+
+    def _opened(self) -> GrowingFile:
+        if self._file is None:
+            descriptor = self._continue()
+            if descriptor is None:
+                descriptor = self._begin()
+            self._file = GrowingFile(descriptor, self._position)
+        return self._file
 
     def _continue(self) -> int | None:
         """Open the last segment's file; None when that must not grow."""
@@ -229,7 +231,7 @@ class LocalAppender:
         return descriptor
 
     def _discard(self) -> None:
-        assert self._descriptor is not None
+        assert self._file is not None
         # What cannot be discarded only takes room: it was never recorded.
         with contextlib.suppress(OSError):
             if self._begun and self._kept is None:
@@ -237,7 +239,9 @@ class LocalAppender:
                 path.unlink()
                 path.parent.rmdir()
             else:
-                os.ftruncate(self._descriptor, self._start if self._kept is None else self._kept)
+                os.ftruncate(
+                    self._file.descriptor, self._start if self._kept is None else self._kept
+                )
 
 
 async def _finished(working: asyncio.Future[None] | None) -> None:

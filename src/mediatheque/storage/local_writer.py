@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mediatheque.storage import durable as disk
 from mediatheque.storage.digest import Digest
+from mediatheque.storage.growing_file import GrowingFile
 from mediatheque.storage.stores import Stored
 
 _BATCH_BYTES = 1 << 20
@@ -67,7 +68,7 @@ class LocalWriter:
         self._reserved_bytes = reserved_bytes
         self._size_hint = size_hint or 0
         self._digest = Digest()
-        self._descriptor: int | None = None
+        self._file: GrowingFile | None = None
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
         self._writing: asyncio.Future[None] | None = None
@@ -124,45 +125,41 @@ class LocalWriter:
             raise disk.storage_error(error) from error
         self._writing = None
 
-    def _open(self) -> int:
-        if self._descriptor is None:
+    def _opened(self) -> GrowingFile:
+        if self._file is None:
             disk.make_folder(self._temporary.parent, durable=False)
-            self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            self._check_room(self._size_hint)
-        return self._descriptor
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            self._file = GrowingFile(os.open(self._temporary, flags, 0o600))
+            self._check_room(self._file, self._size_hint)
+        return self._file
 
-    def _append(self, batch: Sequence[bytes]) -> None:
-        descriptor = self._open()
-        for piece in batch:
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            self._digest.update(piece)
-        pending = self._digest.size - self._written_back
+    def _append(self, batch: Sequence[bytes], *, whole: bool = False) -> None:
+        file = self._opened()
+        file.write(batch, whole=whole, feed=self._digest.update)
+        pending = file.position - self._written_back
         if pending >= _WRITE_BACK_BYTES:
-            self._check_room(0)
+            self._check_room(file, 0)
             if self._durable:
-                disk.start_write_back(descriptor, self._written_back, pending)
-            self._written_back = self._digest.size
+                disk.start_write_back(file.descriptor, self._written_back, pending)
+            self._written_back = file.position
 
-    def _check_room(self, more: int) -> None:
-        assert self._descriptor is not None
-        disk.check_room(self._descriptor, reserved=self._reserved_bytes, more=more)
+    def _check_room(self, file: GrowingFile, more: int) -> None:
+        disk.check_room(file.descriptor, reserved=self._reserved_bytes, more=more)
 
     def _publish(self) -> None:
-        self._append(self._gathered)
-        descriptor = self._open()
+        self._append(self._gathered, whole=True)
+        file = self._opened()
         if self._durable:
-            disk.sync_file(descriptor)
-        os.close(descriptor)
-        self._descriptor = None
+            disk.sync_file(file.descriptor)
+        file.close()
+        self._file = None
         disk.rename(self._temporary, self._target, durable=self._durable)
         self._published = True
 
     def _discard(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         self._temporary.unlink(missing_ok=True)
         if self._published:
             # The caller was cancelled while it waited for the rename: it does not know of it.

@@ -328,7 +328,8 @@ async def test_a_process_that_is_being_forked_does_not_keep_a_file_locked(
     appender = store.appender(new_intake())
     await appender.write(b"abc")
     intake = recorded(new_intake(), await appender.flush())
-    copy = os.dup(appender._descriptor)  # type: ignore[arg-type]  # open since the flush
+    assert appender._file is not None  # open since the flush
+    copy = os.dup(appender._file.descriptor)
 
     await appender.close()
 
