@@ -17,7 +17,8 @@ from mediatheque.storage.durable import make_folder, sync_folder
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-_TRIES = 5
+# Each lost race is another caller that got on, so losing this many in a row is no race.
+_TRIES = 100
 # ELOOP and EXDEV: a link, as the two openers say.
 _NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV}
 
