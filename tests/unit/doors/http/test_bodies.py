@@ -156,6 +156,17 @@ async def test_a_body_that_is_stopped_while_it_flows_ends_after_what_has_arrived
         await asyncio.wait_for(anext(arriving), SOON)
 
 
+async def test_a_body_that_is_all_there_when_it_is_stopped_is_whole() -> None:
+    stopping = asyncio.Event()
+    silent = Exchange([b"ab", b"c"], complete=False)  # the server has not said yet that it ends
+    arriving = reader(idle_timeout=60).pieces(
+        request_with(silent, **{"Content-Length": "3"}), stopping=stopping
+    )
+    assert await anext(arriving) == b"ab"
+    stopping.set()
+    assert [piece async for piece in arriving] == [b"c"]
+
+
 async def test_a_body_that_is_stopped_and_never_ceases_to_flow_ends_soon(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
