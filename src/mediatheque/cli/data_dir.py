@@ -1,7 +1,4 @@
-"""The data directory as commands use it: made, held, and with the embedded database running.
-
-Imports little: ``serve`` keeps what it imports in memory for as long as the service runs.
-"""
+"""The data directory as commands use it: made, held, and with the embedded database running."""
 
 import contextlib
 import fcntl

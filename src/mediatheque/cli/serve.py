@@ -1,12 +1,16 @@
 """``mediatheque serve``: the service.
 
 This process only supervises: it runs the embedded database, the web processes and one job worker.
-Preparing the database and the store is done by a process of its own, so that the memory for it is
-given back.
+It imports the application once, while the database starts: the web processes and the one that
+prepares database and store are forked from it, and share that memory. So what is imported must not
+open connections or start threads by itself.
 """
 
 import contextlib
+import gc
+import importlib
 import ipaddress
+import multiprocessing
 import os
 import shutil
 import signal
@@ -30,6 +34,7 @@ from mediatheque.telemetry.logs import configure_logs, get_logger
 log = get_logger(__name__)
 
 _RESTART_SECONDS = 1.0
+_APPLICATION = "mediatheque.app"  # by name: what fails early shall not wait for its import
 
 
 def serve(
@@ -51,13 +56,19 @@ def serve(
     if (reason := check_address(settings)) is not None:
         sys.exit(Exit.ADDRESS.because(reason))
     make_data_dir(settings.data_dir)
-    with only_service(settings.data_dir), embedded_database(settings):
+    with only_service(settings.data_dir):
         _prepare_metrics(settings.data_dir)
-        done = subprocess.run([sys.executable, "-P", "-m", "mediatheque", "prepare"], check=False)
-        if done.returncode != 0:
-            sys.exit(done.returncode)
-        with _job_worker(settings):
-            _serve_web(settings)
+        importing = threading.Thread(target=_import_application, daemon=True, name="import")
+        importing.start()
+        with embedded_database(settings):
+            importing.join()
+            # A process that is still starting would inherit our handler, and never hear of a stop.
+            os.register_at_fork(
+                after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            )
+            _prepare(settings)
+            with _job_worker(settings):
+                _serve_web(settings)
     log.info("stopped")
 
 
@@ -99,6 +110,33 @@ def _prepare_metrics(data_dir: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def _import_application() -> None:
+    """Import what the web processes need, which takes a second."""
+    importlib.import_module(_APPLICATION)
+    # Looking through it for garbage would touch all of it, and what is touched is not shared.
+    gc.collect()
+    gc.freeze()
+
+
+def _prepare(settings: Settings) -> None:
+    """Prepare database and store; exit as that does when it fails.
+
+    In a process of its own: what it needs would stay in memory, and its threads and connections
+    would not survive a fork.
+    """
+
+    def prepare() -> None:
+        from mediatheque.cli.prepare import prepare_parts  # noqa: PLC0415 - nobody else needs it
+
+        prepare_parts(settings)
+
+    preparing = multiprocessing.get_context("fork").Process(target=prepare)
+    preparing.start()
+    preparing.join()
+    if preparing.exitcode != 0:
+        sys.exit(preparing.exitcode)
 
 
 @contextlib.contextmanager
@@ -145,7 +183,7 @@ def _job_worker(settings: Settings) -> Iterator[None]:
 
 def _serve_web(settings: Settings) -> None:
     server = Granian(
-        "mediatheque.app:create_app",
+        f"{_APPLICATION}:create_app",
         interface=Interfaces.ASGI,
         address=settings.host,
         port=settings.port,
@@ -157,8 +195,6 @@ def _serve_web(settings: Settings) -> None:
     )
     log.info("serving", url=f"http://{settings.host}:{settings.port}", workers=settings.workers)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # A web process that is still starting would inherit our handler and never hear of the stop.
-    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     server.serve(target_loader=_load, wrap_loader=False)
 
 
@@ -168,6 +204,4 @@ def _load() -> Callable[..., Any]:
     The server's own loader would look for it in the working directory first, and import whatever
     bears our names there.
     """
-    from mediatheque.app import create_app  # noqa: PLC0415 - the supervisor does without it
-
-    return create_app()
+    return importlib.import_module(_APPLICATION).create_app()  # type: ignore[no-any-return]

@@ -44,8 +44,8 @@ def configure_logs(log_format: str, log_level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(log_level.upper())
-    # Their debug output would show signed URLs and statements with their values.
-    for library in ("botocore", "boto3", "urllib3", "sqlalchemy", "asyncio"):
+    # Their debug output would show signed URLs and statements with their values, or tells nothing.
+    for library in ("alembic", "botocore", "boto3", "urllib3", "sqlalchemy", "asyncio"):
         logging.getLogger(library).setLevel(logging.WARNING)
 
 
