@@ -19,7 +19,7 @@ from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.response import File
 
 from mediatheque import __version__
-from mediatheque.catalog import intakes
+from mediatheque.catalog import changes, intakes
 from mediatheque.catalog.job_events import CHANNEL
 from mediatheque.catalog.notices import Notices
 from mediatheque.config import Settings, read_settings
@@ -35,6 +35,8 @@ from mediatheque.doors.http.origins import OriginGuard
 from mediatheque.doors.http.problems import Door, error_handler, find_door
 from mediatheque.doors.jobs import errors as jobs_errors
 from mediatheque.doors.jobs import routes as jobs
+from mediatheque.doors.library import errors as library_errors
+from mediatheque.doors.library import routes as library
 from mediatheque.doors.medias import errors as medias_errors
 from mediatheque.doors.medias import routes as medias
 from mediatheque.doors.recordings import errors as recordings_errors
@@ -42,6 +44,8 @@ from mediatheque.doors.recordings import routes as recordings
 from mediatheque.doors.recordings.headers import CHUNK_INDEX
 from mediatheque.doors.sync import errors as sync_errors
 from mediatheque.doors.sync import routes as sync
+from mediatheque.doors.system import errors as system_errors
+from mediatheque.doors.system import routes as system
 from mediatheque.doors.transfers import errors as transfers_errors
 from mediatheque.doors.transfers import routes as transfers
 from mediatheque.doors.uploads import errors as uploads_errors
@@ -50,7 +54,7 @@ from mediatheque.doors.uploads import routes as uploads
 from mediatheque.doors.uploads.edge import TusEdge
 from mediatheque.runtime import Runtime, database_url, end_with_parent, open_runtime
 from mediatheque.telemetry.logs import configure_logs
-from mediatheque.telemetry.metrics import record_request
+from mediatheque.telemetry.metrics import begin, record_bytes, record_request
 
 DOORS: tuple[Door, ...] = (
     jobs_errors.DOOR,  # before medias, whose prefix has theirs in it
@@ -61,6 +65,8 @@ DOORS: tuple[Door, ...] = (
     sync_errors.DOOR,
     recordings_errors.DOOR,
     uploads_errors.DOOR,
+    library_errors.DOOR,
+    system_errors.DOOR,
     health.DOOR,
 )
 
@@ -73,6 +79,7 @@ def create_app() -> Observe:
     """Return the application of one web process, with the settings of its environment."""
     settings = read_settings(os.environ)
     configure_logs(settings.log_format, settings.log_level)
+    begin()
     application = build_app(open_runtime(settings))
     # All this stays. To look through it for garbage would hold every request up, by 80 ms.
     gc.collect()
@@ -117,6 +124,8 @@ def build_app(runtime: Runtime) -> Observe:
             sync.router,
             recordings.router,
             uploads.router,
+            library.router,
+            system.router,
             health.router,
             docs_asset,
         ],
@@ -135,7 +144,7 @@ def build_app(runtime: Runtime) -> Observe:
         # Errors are logged by their handler, requests by Observe.
         logging_config=None,
     )
-    return Observe(TusEdge(application), record=_record)
+    return Observe(TusEdge(application), record=_record, count=record_bytes)
 
 
 def _record(method: str, path: str, status: int, seconds: float) -> None:
@@ -149,7 +158,13 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
     notices = Notices(database_url(runtime.settings))
     await notices.subscribe(CHANNEL, told.hear, reconnected=told.catch_up)
     await notices.subscribe(intakes.CHANNEL, runtime.services.intake.hear)
-    _when_stopping(told.stop)
+    library_changes = runtime.services.library_changes
+    await notices.subscribe(
+        changes.REMOVED_CHANNEL,
+        lambda _: library_changes.tell(),
+        reconnected=library_changes.tell,
+    )
+    _when_stopping(told.stop, library_changes.stop)
     tasks = [asyncio.create_task(notices.run())]
     started_by = multiprocessing.parent_process()
     if started_by is not None and started_by.pid is not None:
@@ -163,16 +178,21 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
         await runtime.close()
 
 
-def _when_stopping(tell: Callable[[], None]) -> None:
-    """Call ``tell`` as soon as this process is told to stop.
+def _when_stopping(*tell: Callable[[], None]) -> None:
+    """Call each of ``tell`` as soon as this process is told to stop.
 
     The server hears that as well, and then only waits for the answers that are under way: those
     that never end by themselves must be told.
     """
     loop = asyncio.get_running_loop()
+
+    def tell_all() -> None:
+        for one in tell:
+            one()
+
     for number in (signal.SIGINT, signal.SIGTERM):
         # The loop learns of signals by other means, so that its own handlers are not replaced.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(tell))
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(tell_all))
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

@@ -17,10 +17,13 @@ from mediatheque.services.admin import AdminService
 from mediatheque.services.derivation import Deriver
 from mediatheque.services.events import EventService
 from mediatheque.services.files import FileLimits, FileService
+from mediatheque.services.folders import FolderService
 from mediatheque.services.identity import IdentityService
 from mediatheque.services.intake import IntakeService
 from mediatheque.services.janitor import Janitor
 from mediatheque.services.jobs import JobService
+from mediatheque.services.library import LibraryService
+from mediatheque.services.library_changes import LibraryChanges
 from mediatheque.services.medias import MediaService
 from mediatheque.services.processing import ProcessingLimits, ProcessingService
 from mediatheque.services.processing_runs import ProcessingRunner
@@ -31,6 +34,7 @@ from mediatheque.services.resumable_uploads import ResumableUploadService
 from mediatheque.services.sync_runs import SyncRunner
 from mediatheque.services.sync_schedules import SyncScheduleService
 from mediatheque.services.syncs import SyncService
+from mediatheque.services.system import SystemService
 from mediatheque.services.tags import TagService
 from mediatheque.services.transfer_runs import TransferLimits, TransferRunner
 from mediatheque.services.transfers import TransferService
@@ -151,6 +155,7 @@ def open_runtime(settings: Settings) -> Runtime:
     endpoints = Endpoints(settings.sync_endpoints, loopback=settings.on_loopback)
     sealer = Sealer(secret.encode())
     workers = WorkerService(database)
+    admin = AdminService(database, store, workers, reserved_bytes=settings.reserved_space)
     processing_limits = ProcessingLimits(
         probe=settings.probe_medias,
         max_size=settings.processing_max_size,
@@ -170,7 +175,7 @@ def open_runtime(settings: Settings) -> Runtime:
         store=store,
         pool=pool,
         services=Services(
-            admin=AdminService(database, store, workers, reserved_bytes=settings.reserved_space),
+            admin=admin,
             events=EventService(database),
             files=FileService(
                 database,
@@ -189,6 +194,8 @@ def open_runtime(settings: Settings) -> Runtime:
                 unfinished_age=max(settings.orphan_age, settings.upload_expiry),
             ),
             jobs=JobService(database),
+            library=LibraryService(database),
+            library_changes=LibraryChanges(database),
             medias=MediaService(database, store, uploads, processing),
             processing=processing,
             processing_runs=ProcessingRunner(database, deriver),
@@ -214,6 +221,7 @@ def open_runtime(settings: Settings) -> Runtime:
                 lifetime=settings.upload_expiry,
                 most_bytes=settings.max_upload_size,
             ),
+            sync_folders=FolderService([settings.sync_root]),
             sync_runs=SyncRunner(
                 database,
                 open_mirrors(settings),
@@ -228,7 +236,9 @@ def open_runtime(settings: Settings) -> Runtime:
             ),
             sync_schedules=SyncScheduleService(database, endpoints, sealer),
             syncs=SyncService(database, endpoints, sealer),
+            system=SystemService(database, store, admin, workers),
             tags=TagService(database),
+            transfer_folders=FolderService(settings.source_roots),
             transfer_runs=TransferRunner(
                 database, store, roots, limits=transfer_limits, processing=processing
             ),

@@ -356,7 +356,10 @@ def test_a_store_with_keys_of_its_own_is_written_to(
         seaweedfs.endpoint,
     )
     assert objects(seaweedfs, bucket) == {f"{n:04}.txt": b"x" * 10 for n in range(3)}
+    listed = local_service.http.get("/sync/history").json()
+    assert answer.json()["id"] in [one["id"] for one in listed["syncs"]]
     shown = answer.text + local_service.http.get(f"/jobs/{answer.json()['job']}").text
+    shown += json.dumps(listed)
     assert seaweedfs.secret_key not in shown
     assert seaweedfs.access_key not in shown
 

@@ -42,17 +42,19 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listeners(service: Service, count: int) -> AsyncIterator[list[Listener]]:
+async def listeners(
+    service: Service, count: int, *, path: str = "/events", begins: bytes = b"id: "
+) -> AsyncIterator[list[Listener]]:
     """Open so many streams of everything; each has begun."""
     writers = []
     opened = []
     for _ in range(count):
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        writer.write(f"GET /events HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n\r\n".encode())
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n\r\n".encode())
         writers.append(writer)
         opened.append(Listener(reader))
     for listener in opened:
-        while not (await listener.reader.readline()).startswith(b"id: "):
+        while not (await listener.reader.readline()).startswith(begins):
             pass
     try:
         yield opened
@@ -79,7 +81,8 @@ def crash_database(service: Service) -> None:
 async def test_streams_survive_the_database_and_end_with_the_service(tmp_path: Path) -> None:
     with running(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "30"}) as service:
         before = await asyncio.to_thread(memory, service)
-        async with listeners(service, STREAMS) as streams:
+        changes = listeners(service, 10, path="/library/changes", begins=b": ")
+        async with listeners(service, STREAMS) as streams, changes as others:
             first = await asyncio.to_thread(enqueue, service)
             async with asyncio.timeout(20):
                 await asyncio.gather(*(stream.hear(str(first.id)) for stream in streams))
@@ -98,5 +101,5 @@ async def test_streams_survive_the_database_and_end_with_the_service(tmp_path: P
             began = time.monotonic()
             assert await asyncio.to_thread(service.stop) == 0
             assert time.monotonic() - began < STOP_SECONDS
-            ends = await asyncio.gather(*(stream.end() for stream in streams))
+            ends = await asyncio.gather(*(stream.end() for stream in [*streams, *others]))
             assert all(end.endswith(b"0\r\n\r\n") for end in ends), "a stream was cut off"

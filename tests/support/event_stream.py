@@ -48,12 +48,13 @@ def event_stream(
     *parameters: tuple[str, str],
     last_event_id: str | None = None,
     timeout: float = 20,
+    path: str = "/events",
 ) -> Iterator[EventStream]:
-    """Open ``GET /events``; waiting longer than ``timeout`` seconds for a line is an error."""
+    """Open a stream of events; waiting longer than ``timeout`` seconds for a line is an error."""
     headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
     with (
         httpx.Client(base_url=service.url, timeout=timeout, trust_env=False) as client,
-        client.stream("GET", "/events", params=[*parameters], headers=headers) as response,
+        client.stream("GET", path, params=[*parameters], headers=headers) as response,
     ):
         assert response.status_code == 200, response.read()
         yield EventStream(response)

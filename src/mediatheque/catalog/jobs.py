@@ -52,7 +52,7 @@ async def change(transaction: Transaction, job_id: UUID, **values: Any) -> Job:
     changed = await transaction.execute(
         query.values(**values, updated_at=func.now()).returning(jobs)
     )
-    return _job(changed.one())
+    return job_of(changed.one())
 
 
 async def revive(transaction: Transaction, job_id: UUID, **values: Any) -> Job | None:
@@ -106,7 +106,7 @@ async def signals(transaction: Transaction, ids: Sequence[UUID]) -> dict[UUID, S
 async def page(transaction: Transaction, listing: Listing, *, owner: str | None) -> list[Job]:
     """Return one page of jobs."""
     rows = await transaction.execute(pages.page(jobs, listing, _owned(owner)))
-    return [_job(row) for row in rows]
+    return [job_of(row) for row in rows]
 
 
 async def lock_page(
@@ -120,7 +120,7 @@ async def lock_page(
     """Return the next jobs by id that pass the filters, and keep others from changing them."""
     listing = Listing(filters=filters, limit=limit, after=(after,) if after else None)
     query = pages.page(jobs, listing, _owned(owner)).with_for_update()
-    return [_job(row) for row in await transaction.execute(query)]
+    return [job_of(row) for row in await transaction.execute(query)]
 
 
 async def count(transaction: Transaction, filters: tuple[Filter, ...], *, owner: str | None) -> int:
@@ -135,17 +135,18 @@ async def remove(transaction: Transaction, job_id: UUID) -> None:
     await transaction.execute(delete(jobs).where(jobs.c.id == job_id))
 
 
+def job_of(row: Row[Any]) -> Job:
+    """Return the job of a row that has every column."""
+    values = dict(row._mapping)  # noqa: SLF001 - the documented name of a row's mapping
+    values["status"] = JobStatus(values["status"])
+    values["signal"] = Signal(values["signal"]) if values["signal"] else None
+    return Job(**values)
+
+
 def _owned(owner: str | None) -> ColumnElement[bool]:
     return true() if owner is None else jobs.c.created_by == owner
 
 
 def _one(rows: Any) -> Job | None:
     row = rows.one_or_none()
-    return None if row is None else _job(row)
-
-
-def _job(row: Row[Any]) -> Job:
-    values = dict(row._mapping)  # noqa: SLF001 - the documented name of a row's mapping
-    values["status"] = JobStatus(values["status"])
-    values["signal"] = Signal(values["signal"]) if values["signal"] else None
-    return Job(**values)
+    return None if row is None else job_of(row)

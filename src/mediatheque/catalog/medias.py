@@ -79,7 +79,7 @@ async def find_address(
 async def page(transaction: Transaction, listing: Listing, *, owner: str | None) -> list[Media]:
     """Return one page of medias."""
     rows = await transaction.execute(pages.page(medias, listing, _owned(owner)))
-    return [_media(row) for row in rows]
+    return [media_of(row) for row in rows]
 
 
 async def count(transaction: Transaction, filters: tuple[Filter, ...], *, owner: str | None) -> int:
@@ -109,7 +109,7 @@ async def originals(
         where.append(medias.c.tags.contains(literal(list(tags), _TEXTS)))
     rows = await transaction.execute(pages.page(medias, listing, *where))
     total = await transaction.scalar(select(func.count()).select_from(medias).where(*where))
-    return [_media(row) for row in rows], int(total or 0)
+    return [media_of(row) for row in rows], int(total or 0)
 
 
 async def find_same(
@@ -187,7 +187,7 @@ async def replace_original(transaction: Transaction, media_id: UUID, derived: Me
     """
     place = (medias.c.resource == derived.resource, medias.c.key == "")
     old = (await transaction.execute(delete(medias).where(*place).returning(medias))).one()
-    original = _media(old)
+    original = media_of(old)
     await add(
         transaction,
         replace(
@@ -248,6 +248,12 @@ async def object_keys(transaction: Transaction, keys: Sequence[str]) -> set[str]
     return set(await transaction.scalars(query))
 
 
+def media_of(row: Row[Any]) -> Media:
+    """Return the media of a row that has every column."""
+    values = row._mapping  # noqa: SLF001 - the documented name of a row's mapping
+    return Media(**{**values, "tags": tuple(values["tags"])})
+
+
 def _values(media: Media) -> dict[str, Any]:
     # Not asdict(): it copies every value deeply, a fifth of the time that adding many takes.
     return {name: getattr(media, name) for name in _FIELDS} | {"tags": list(media.tags)}
@@ -259,9 +265,4 @@ def _owned(owner: str | None) -> ColumnElement[bool]:
 
 def _one(rows: Any) -> Media | None:
     row = rows.one_or_none()
-    return None if row is None else _media(row)
-
-
-def _media(row: Row[Any]) -> Media:
-    values = row._mapping  # noqa: SLF001 - the documented name of a row's mapping
-    return Media(**{**values, "tags": tuple(values["tags"])})
+    return None if row is None else media_of(row)

@@ -63,6 +63,19 @@ async def running(transaction: Transaction, *, owner: str | None) -> list[Sync]:
     return [_sync(row) for row in await transaction.execute(query)]
 
 
+async def history(
+    transaction: Transaction, *, owner: str | None, after: int | None, limit: int
+) -> list[Sync]:
+    """Return syncs that have ended or not, newest first: those that were started before ``after``.
+
+    ``after`` is the number of a sync; None: from the newest on.
+    """
+    query = _SYNC.where(_owned(owner)).order_by(syncs.c.number.desc()).limit(limit)
+    if after is not None:
+        query = query.where(syncs.c.number < after)
+    return [_sync(row) for row in await transaction.execute(query)]
+
+
 async def change(transaction: Transaction, sync_id: UUID, **values: Any) -> None:
     """Set columns of a sync; ``plan`` as a ``Plan``."""
     if "plan" in values:

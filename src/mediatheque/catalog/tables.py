@@ -105,6 +105,13 @@ jobs = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
     *_times(),
+    # Which jobs were about a media; those of other classes name none.
+    Index(
+        "jobs_medias",
+        text("(arguments -> 'medias')"),
+        postgresql_using="gin",
+        postgresql_where=text("job_class = 'processing'"),
+    ),
 )
 
 # ``number`` is given, and told to those who listen, by a trigger at the end of the transaction: so
@@ -307,6 +314,10 @@ intake_segments = Table(
     Column("start", BigInteger, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("object_key", Text, nullable=False),
+    Column("upload_id", Text),
+    Column("part_number", Integer),
+    Column("etag", Text),
+    Index("intake_segments_upload_id", "upload_id", postgresql_where=text("upload_id IS NOT NULL")),
 )
 
 # Its id is the intake's. The row of one that has become a media goes with that.
@@ -433,8 +444,20 @@ for _name in (
     "project_id",
 ):
     Index(f"medias_{_name}", medias.c[_name], medias.c.id)
-# Originals, newest first: what door 4 lists and counts.
-Index("medias_originals", medias.c.created_at, medias.c.id, postgresql_where=text("key = ''"))
+# Originals, newest first: what door 4 lists and counts. The library also lists them by name and by
+# size, and newest first of one kind.
+ORIGINALS = text("key = ''")
+MEDIA_KIND = "coalesce(substring(mime_type, '^(video|image|audio)/'), 'other')"
+Index("medias_originals", medias.c.created_at, medias.c.id, postgresql_where=ORIGINALS)
+Index("medias_originals_filename", medias.c.filename, medias.c.id, postgresql_where=ORIGINALS)
+Index("medias_originals_size", medias.c.size, medias.c.id, postgresql_where=ORIGINALS)
+Index(
+    "medias_originals_kind",
+    text(MEDIA_KIND),
+    medias.c.created_at,
+    medias.c.id,
+    postgresql_where=ORIGINALS,
+)
 Index("medias_tags", medias.c.tags, postgresql_using="gin")
 # The same bytes again, and every media of one object: an object goes with the last of them.
 Index(

@@ -7,7 +7,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from mediatheque.catalog.database import Transaction
-from mediatheque.catalog.tables import workers
+from mediatheque.catalog.tables import job_events, jobs, workers
+from mediatheque.domain.jobs import EventKind, JobStatus
+from mediatheque.domain.workers import Worker
 
 
 async def beat(
@@ -36,3 +38,30 @@ async def alive(transaction: Transaction, *, seconds: float) -> list[tuple[str, 
     recently = workers.c.seen_at >= func.now() - timedelta(seconds=seconds)
     query = select(workers.c.name, workers.c.warning).where(recently).order_by(workers.c.name)
     return [(name, warning) for name, warning in await transaction.execute(query)]
+
+
+async def standing(transaction: Transaction, *, seconds: float) -> list[Worker]:
+    """Return the workers that were alive in the last ``seconds``, by name."""
+    begun = (
+        select(job_events.c.actor)
+        .where(
+            job_events.c.job_id == jobs.c.id,
+            job_events.c.kind.in_((EventKind.STARTED, EventKind.TAKEN_OVER)),
+        )
+        .order_by(job_events.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    holders = select(begun.label("name")).where(jobs.c.status == JobStatus.RUNNING).subquery()
+    running = (
+        select(func.count())
+        .select_from(holders)
+        .where(holders.c.name == workers.c.name)
+        .scalar_subquery()
+    )
+    query = (
+        select(workers, running.label("running"))
+        .where(workers.c.seen_at >= func.now() - timedelta(seconds=seconds))
+        .order_by(workers.c.name, workers.c.id)
+    )
+    return [Worker(**row) for row in (await transaction.execute(query)).mappings()]

@@ -27,6 +27,14 @@ _LONGEST_PAUSE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class SyncPage:
+    """One page of syncs, newest first."""
+
+    syncs: list[Sync]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OperationPage:
     """One page of a sync's operations, in the order of work."""
 
@@ -72,6 +80,14 @@ class SyncService:
         """Return every sync that has not ended, oldest first."""
         async with self._database.read() as connection:
             return await syncs.running(connection, owner=owner_scope(principal))
+
+    async def history(self, principal: Principal, *, after: int | None, limit: int) -> SyncPage:
+        """Return a page of syncs, newest first; those that were started before ``after``."""
+        async with self._database.read() as connection:
+            found = await syncs.history(
+                connection, owner=owner_scope(principal), after=after, limit=limit + 1
+            )
+        return SyncPage(found[:limit], len(found) > limit)
 
     async def wait_for(self, principal: Principal, number: int, seconds: float) -> Sync:
         """Return a sync once it has ended, or after so many seconds as it stands then.

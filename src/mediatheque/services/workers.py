@@ -6,6 +6,7 @@ from mediatheque.catalog import workers
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.ids import new_id
+from mediatheque.domain.workers import Worker
 from mediatheque.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -46,3 +47,8 @@ class WorkerService:
         """Return the warning of every worker that runs, None for nothing to warn of."""
         async with self._database.read() as connection:
             return dict(await workers.alive(connection, seconds=_ALIVE_SECONDS))
+
+    async def standing(self) -> list[Worker]:
+        """Return every worker that runs, with how many jobs it runs now."""
+        async with self._database.read() as connection:
+            return await workers.standing(connection, seconds=_ALIVE_SECONDS)

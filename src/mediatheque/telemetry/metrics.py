@@ -4,6 +4,9 @@ Import this module only after ``prepare_metrics`` has set the folder: the librar
 import how it counts.
 """
 
+from collections import defaultdict
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -19,6 +22,19 @@ REQUEST_SECONDS = Histogram(
     "Seconds from the first byte of a request to the last of its answer.",
     ["door"],
     buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600),
+)
+HTTP_RECEIVED_BYTES = Counter(
+    "mediatheque_http_request_body_bytes_total", "Bytes of the bodies of requests, as they came in."
+)
+HTTP_SENT_BYTES = Counter(
+    "mediatheque_http_response_body_bytes_total",
+    "Bytes of the bodies of answers; of a file that the server sends by itself when it begins.",
+)
+STARTED = Gauge(
+    "mediatheque_start_timestamp_seconds",
+    "When the web processes began to count, in Unix seconds.",
+    # Other processes, which never set it, must not count as the year 1970.
+    multiprocess_mode="mostrecent",
 )
 RECEIVED_BYTES = Counter(
     "mediatheque_received_bytes_total", "Bytes of media that were received and made durable."
@@ -51,8 +67,50 @@ def record_request(door: str, method: str, status: int, seconds: float) -> None:
     REQUEST_SECONDS.labels(door).observe(seconds)
 
 
+def begin() -> None:
+    """Note when counting began, unless an earlier web process has done so."""
+    if throughput().started_at is None:
+        STARTED.set_to_current_time()
+
+
+def record_bytes(received: int, sent: int) -> None:
+    """Count bytes of bodies that passed."""
+    if received:
+        HTTP_RECEIVED_BYTES.inc(received)
+    if sent:
+        HTTP_SENT_BYTES.inc(sent)
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """What all web processes of this machine have counted since ``started_at`` (Unix seconds)."""
+
+    received_bytes: int
+    sent_bytes: int
+    requests: int
+    started_at: float | None
+
+
+def throughput() -> Throughput:
+    """Return what passed through the web processes. Reads files: blocks for milliseconds."""
+    totals: dict[str, float] = defaultdict(float)
+    for metric in _registry().collect():
+        for sample in metric.samples:
+            totals[sample.name] += sample.value
+    return Throughput(
+        received_bytes=int(totals["mediatheque_http_request_body_bytes_total"]),
+        sent_bytes=int(totals["mediatheque_http_response_body_bytes_total"]),
+        requests=int(totals["mediatheque_http_requests_total"]),
+        started_at=totals["mediatheque_start_timestamp_seconds"] or None,
+    )
+
+
 def render_metrics() -> bytes:
     """Return the metrics of all processes in the Prometheus text format."""
+    return generate_latest(_registry())
+
+
+def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return registry

@@ -311,6 +311,21 @@ async def test_operations_come_in_pages_in_the_order_of_work(
     assert ([each.position for each in page.operations], page.more) == ([1], False)
 
 
+async def test_the_history_comes_in_pages_newest_first(
+    service: SyncService, database_url: str
+) -> None:
+    first = await service.start(ALICE, a_request())
+    await end(database_url, first, JobStatus.COMPLETED)
+    second = await service.start(ALICE, a_request(options=SyncOptions(dry_run=True)))
+    await service.start(BOB, a_request())
+
+    page = await service.history(ALICE, after=None, limit=1)
+    assert ([one.number for one in page.syncs], page.more) == ([second.number], True)
+    page = await service.history(ALICE, after=second.number, limit=1)
+    assert ([one.number for one in page.syncs], page.more) == ([first.number], False)
+    assert page.syncs[0].status == "success"
+
+
 Asked = Callable[[SyncService, Principal, Sync], Awaitable[Any]]
 SCOPED: dict[str, Asked] = {
     "find": lambda s, who, sync: s.find(who, sync.number),

@@ -12,7 +12,7 @@ from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.jobs import JobEvent
 from mediatheque.doors.dependencies import GivenServices
 from mediatheque.doors.events.schemas import happening
-from mediatheque.doors.events.stream import (
+from mediatheque.doors.http.event_stream import (
     MEDIA_TYPE,
     EventStream,
     comment,

@@ -16,6 +16,7 @@ from mediatheque.doors.http.conditions import field_value
 
 LINGER_BYTES = 8 * 1024 * 1024
 LINGER_SECONDS = 2.0
+COUNTED_AT_ONCE_BYTES = 4 * 1024 * 1024
 CLIENT_GONE = 499
 """The status that logs and metrics show when the client left before there was one (as nginx)."""
 
@@ -25,6 +26,7 @@ _MAX_LOGGED_PATH = 1024
 
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 Record = Callable[[str, str, int, float], None]
+Count = Callable[[int, int], None]
 
 log = structlog.get_logger(__name__)
 
@@ -34,19 +36,21 @@ class Observe:
 
     Every response carries ``X-Request-Id``: the client's if it is short and plain, else a new
     one; it is bound to all log lines of the request. ``record(method, route, status, seconds)``
-    is called once per request, with labels from a bounded set: the route's template, never a path.
+    is called once per request, with labels from a bounded set: the route's template, never a path;
+    ``count(received, sent)`` with the bytes of bodies while they pass.
     """
 
-    def __init__(self, app: ASGIApp, *, record: Record) -> None:
+    def __init__(self, app: ASGIApp, *, record: Record, count: Count) -> None:
         self._app = app
         self._record = record
+        self._count = count
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send)
+        exchange = _Exchange(scope, receive, send, self._count)
         path = scope.get("raw_path") or scope["path"].encode()
         began = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
@@ -54,6 +58,7 @@ class Observe:
                 await self._run(scope, exchange)
             finally:
                 seconds = time.perf_counter() - began
+                exchange.count()
                 method = scope["method"] if scope["method"] in _METHODS else "other"
                 self._record(
                     method, scope.get("path_template") or "unmatched", exchange.status, seconds
@@ -92,7 +97,7 @@ class Observe:
 class _Exchange:
     """One request and its response, as they pass between the server and the application."""
 
-    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __init__(self, scope: Any, receive: Any, send: Any, count: Count) -> None:
         headers = scope["headers"]
         client_id = field_value(headers, b"x-request-id") or ""
         self.request_id = client_id if _CLIENT_ID.fullmatch(client_id) else uuid4().hex
@@ -103,6 +108,8 @@ class _Exchange:
         self.bytes_out = 0
         self._receive = receive
         self._send = send
+        self._count = count
+        self._counted = (0, 0)
         self._announced = 0
         self._finished = False
         self._body_left = scope["http_version"].startswith("1") and (
@@ -118,6 +125,7 @@ class _Exchange:
         message = await self._receive()
         if message["type"] == "http.request":
             self.bytes_in += len(message.get("body", b""))
+            self._count_now_and_then()
             self._body_left = message.get("more_body", False)
         else:
             self._body_left = False
@@ -133,6 +141,9 @@ class _Exchange:
                 self.status = message["status"]
                 if self.status >= 400:
                     await self._linger()
+                    if self._body_left and field_value(headers, b"connection") is None:
+                        # The server will close it, and no client shall send another request then.
+                        headers.append((b"connection", b"close"))
                 self.started = True
                 headers.append((b"x-request-id", self.request_id.encode()))
                 message = {**message, "headers": headers}
@@ -142,7 +153,19 @@ class _Exchange:
             case "http.response.pathsend":
                 self.bytes_out += self._announced
                 self._finished = True
+        self._count_now_and_then()
         await self._send(message)
+
+    def count(self) -> None:
+        """Have the bytes counted that passed since the last time."""
+        received, sent = self._counted
+        self._counted = self.bytes_in, self.bytes_out
+        self._count(self.bytes_in - received, self.bytes_out - sent)
+
+    def _count_now_and_then(self) -> None:
+        # Counting takes a microsecond or two: too long for every piece of a large body.
+        if self.bytes_in + self.bytes_out - sum(self._counted) >= COUNTED_AT_ONCE_BYTES:
+            self.count()
 
     async def send_internal_error(self) -> None:
         """Answer that something went wrong, without saying what."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from litestar.openapi.spec import (
@@ -14,13 +15,19 @@ from litestar.openapi.spec import (
 )
 
 
-def with_parameters(parameters: Mapping[str, str]) -> type[Operation]:
-    """Return the class of an operation with these query parameters: name and description."""
+def with_parameters(
+    parameters: Mapping[str, str], *, schemas: Mapping[str, Schema] | None = None
+) -> type[Operation]:
+    """Return the class of an operation with these query parameters: name and description.
+
+    They are texts, except for those that have one of ``schemas``.
+    """
 
     @dataclass
     class WithParameters(Operation):
         def __post_init__(self) -> None:
-            self.parameters = [*(self.parameters or []), *_declared(parameters)]
+            declared = _declared(parameters, schemas=schemas or {})
+            self.parameters = [*(self.parameters or []), *declared]
 
     return WithParameters
 
@@ -66,14 +73,17 @@ def with_body(
 
 
 def _declared(
-    parameters: Mapping[str, str], *, place: Literal["query", "header"] = "query"
+    parameters: Mapping[str, str],
+    *,
+    place: Literal["query", "header"] = "query",
+    schemas: Mapping[str, Schema] = MappingProxyType({}),
 ) -> list[Parameter]:
     return [
         Parameter(
             name=name,
             param_in=place,
             description=description,
-            schema=Schema(type=OpenAPIType.STRING),
+            schema=schemas.get(name, Schema(type=OpenAPIType.STRING)),
         )
         for name, description in parameters.items()
     ]

@@ -52,6 +52,12 @@ COMMON_STATUSES: Mapping[Kind, int] = {
 }
 
 
+def error_with_field(problem: Problem) -> dict[str, Any]:
+    """Return a body that says what went wrong and, when one part is at fault, with which one."""
+    body = {"error": problem.detail}
+    return body if problem.field is None else body | {"field": problem.field}
+
+
 # Where the rest of a body is left unread the connection ends, and the client is told
 # (RFC 9112, section 9.6): it would send its next request into nothing.
 _HEADERS: Mapping[Kind, dict[str, str]] = {

@@ -25,6 +25,7 @@ Values = Mapping[str, object]
 LONGEST_ANSWER_WAIT = 300
 """Seconds that ``Prefer: wait`` can ask for, at most."""
 
+_MOST_SYNC = 2**63 - 1
 _KEYS = frozenset({"access_key", "secret_key"})
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
@@ -108,10 +109,23 @@ def parse_choice(values: Values, name: str, choices: Collection[str]) -> str | N
     return text
 
 
-def parse_limit(values: Values, *, most: int) -> int:
-    """Return how many entries a page may have, ``most`` by default. Raises InvalidError."""
+def parse_limit(values: Values, *, most: int, default: int | None = None) -> int:
+    """Return how many entries a page may have, by default ``default`` or else ``most``.
+
+    Raises InvalidError.
+    """
     text = _text(values, "limit")
-    return most if text is None else parse_whole_number(text, field="limit", least=1, most=most)
+    if text is None:
+        return most if default is None else default
+    return parse_whole_number(text, field="limit", least=1, most=most)
+
+
+def parse_after_sync(values: Values) -> int | None:
+    """Return the id after which a page of syncs begins; None: the first. Raises InvalidError."""
+    text = _text(values, "after")
+    if text is None:
+        return None
+    return parse_whole_number(text, field="after", least=1, most=_MOST_SYNC)
 
 
 def parse_after(values: Values) -> tuple[int, int] | None:

@@ -19,6 +19,7 @@ from mediatheque.doors.http.requests import base_url
 from mediatheque.doors.sync.parameters import (
     Values,
     parse_after,
+    parse_after_sync,
     parse_choice,
     parse_cron,
     parse_limit,
@@ -29,11 +30,14 @@ from mediatheque.doors.sync.parameters import (
     whole_number,
 )
 from mediatheque.doors.sync.schemas import (
+    DEFAULT_SYNCS,
     OPERATIONS_PAGE,
+    SYNCS_PAGE,
     DryRun,
     OperationPage,
     Schedule,
     Sync,
+    SyncPage,
     operation_resource,
     schedule_resource,
     sync_values,
@@ -62,6 +66,10 @@ _PARAMETERS = {
 }
 _SCHEDULE_PARAMETERS = {**_SCHEDULED, "cron": "When, in UTC: five fields, as `17 * * * *`."}
 _ID = {"id": "Id of the sync."}
+_HISTORY_PARAMETERS = {
+    "limit": "Syncs per page, 1 to 1000; default 100.",
+    "after": "Id of the last sync of the page before.",
+}
 _OPERATION_PARAMETERS = {
     **_ID,
     "action": "`upload`, `copy`, `update` or `delete`; default: any.",
@@ -156,6 +164,28 @@ async def cancel_by_get(request: AnyRequest, services: GivenServices) -> Sync:
 async def cancel(request: AnyRequest, services: GivenServices, bodies: GivenBodies) -> Sync:
     """End a sync before its next file operation; one that has ended stays as it is."""
     return await _cancel(services, await read_values(request, _ID, bodies))
+
+
+@get(
+    "/sync/history",
+    operation_class=with_parameters(_HISTORY_PARAMETERS),
+    summary="List syncs",
+)
+async def history(
+    request: AnyRequest, services: GivenServices, settings: GivenSettings
+) -> SyncPage:
+    """Return one page of the syncs that have ended or not, newest first."""
+    values = await read_values(request, _HISTORY_PARAMETERS)
+    found = await services.syncs.history(
+        resolve_principal(),
+        after=parse_after_sync(values),
+        limit=parse_limit(values, most=SYNCS_PAGE, default=DEFAULT_SYNCS),
+    )
+    following = None
+    if found.more:
+        more = urlencode({**values, "after": found.syncs[-1].number})
+        following = f"{base_url(request, settings)}/sync/history?{more}"
+    return SyncPage([Sync(**sync_values(one)) for one in found.syncs], following)
 
 
 @get(
@@ -287,6 +317,7 @@ router = Router(
         show,
         cancel_by_get,
         cancel,
+        history,
         operations,
         schedule,
         schedules,

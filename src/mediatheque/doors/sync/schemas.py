@@ -11,6 +11,11 @@ from mediatheque.domain.syncs import Action, OperationState, Phase
 OPERATIONS_PAGE = 1000
 """Operations on one page, at most."""
 
+SYNCS_PAGE = 1000
+"""Syncs on one page, at most."""
+
+DEFAULT_SYNCS = 100
+
 
 class Tally(Struct, frozen=True):
     """A number of files and their bytes."""
@@ -65,6 +70,13 @@ class Sync(Struct, frozen=True, kw_only=True):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class SyncPage(Struct, frozen=True):
+    """One page of syncs, newest first; ``next`` is the address of the next page."""
+
+    syncs: list[Sync]
+    next: str | None
 
 
 class Operation(Struct, frozen=True, kw_only=True):

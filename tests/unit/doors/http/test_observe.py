@@ -23,6 +23,10 @@ def logs() -> Iterator[list[Any]]:
         yield captured
 
 
+def ignored(received: int, sent: int) -> None:
+    """Count nothing."""
+
+
 def answering(status: int = 200, body: bytes = b"ok", *, read: int = 0) -> Any:
     """An application that receives ``read`` messages and then answers."""
 
@@ -49,7 +53,7 @@ async def run(
     app: Any, exchange: Exchange | None = None, **scope: Any
 ) -> tuple[Exchange, Recorded]:
     recorded: Recorded = []
-    observed = Observe(app, record=lambda *labels: recorded.append(labels))
+    observed = Observe(app, record=lambda *labels: recorded.append(labels), count=ignored)
     return await (exchange or Exchange()).run(observed, http_scope(**scope)), recorded
 
 
@@ -229,6 +233,17 @@ async def test_lingering_ends_at_its_time_limit(monkeypatch: pytest.MonkeyPatch)
     assert exchange.finished
 
 
+@pytest.mark.parametrize(
+    ("pieces", "closes"), [([b"x"] * 3, False), ([b"x" * 9_000_000] * 2, True)]
+)
+async def test_a_client_whose_body_stays_unread_is_told_that_the_connection_ends(
+    pieces: list[bytes], *, closes: bool
+) -> None:
+    exchange = Exchange(pieces)
+    await run(answering(503), exchange, method="POST", headers={"Content-Length": "18000000"})
+    assert ((b"connection", b"close") in exchange.sent[0]["headers"]) is closes
+
+
 async def test_lingering_ends_when_the_client_leaves() -> None:
     exchange = Exchange([b"x"], complete=False, leaves=True)
     await run(answering(413), exchange, method="POST", headers={"Content-Length": "9"})
@@ -243,5 +258,19 @@ async def test_other_connections_pass_through_untouched() -> None:
 
     scope = {"type": "lifespan"}
     exchange = Exchange()
-    await Observe(app, record=lambda *_: None)(scope, exchange.receive, exchange.send)
+    await Observe(app, record=lambda *_: None, count=ignored)(
+        scope, exchange.receive, exchange.send
+    )
     assert seen == [(scope, exchange.receive, exchange.send)]
+
+
+async def test_bytes_are_counted_while_they_pass_and_at_the_end() -> None:
+    counted: list[tuple[int, int]] = []
+    pieces = [b"x" * observe.COUNTED_AT_ONCE_BYTES, b"y", b"z"]
+
+    observed = Observe(
+        answering(read=3), record=lambda *_: None, count=lambda *both: counted.append(both)
+    )
+    await Exchange(body=pieces).run(observed, http_scope("PUT"))
+
+    assert counted == [(observe.COUNTED_AT_ONCE_BYTES, 0), (2, 2)]

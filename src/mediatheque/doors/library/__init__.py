@@ -1,0 +1,1 @@
+"""The library: medias for people who look for them."""

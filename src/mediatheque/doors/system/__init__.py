@@ -1,0 +1,1 @@
+"""The system: what the service is, holds and does, and the folders of its machine."""

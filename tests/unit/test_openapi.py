@@ -1,0 +1,31 @@
+"""What the console's types are made of is what the service answers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from scripts import openapi
+
+# The framework means to change how it reads parameters that are declared by their type alone.
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated inferred style")
+
+
+@pytest.fixture(scope="module")
+def described() -> str:
+    return openapi.render()
+
+
+def test_the_description_is_as_the_service_gives_it(described: str) -> None:
+    assert openapi.FILE.read_text() == described, "run python -m scripts.openapi"
+
+
+def test_it_is_the_same_every_time(described: str) -> None:
+    assert openapi.render() == described
+
+
+def test_it_names_what_the_console_asks_for(described: str) -> None:
+    found: dict[str, Any] = json.loads(described)
+
+    assert {"/library", "/library/{media_id}", "/library/changes", "/system"} <= set(found["paths"])
+    assert found["components"]["schemas"]["LibraryItem"]["properties"]["tags"]["type"] == "array"
