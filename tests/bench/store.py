@@ -1,5 +1,6 @@
 """The S3 store that transfers go to, looked at without any of the code that is measured."""
 
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from tests.support.service import s3_settings
 
 _READERS = 16
 _MOST_READ = 10_000
+
+_MARK = re.compile(r"^[0-9a-f]{8}-")
 
 
 class Bucket:
@@ -116,4 +119,5 @@ def _digest_of(bucket: S3Store, key: str) -> str:
 
 
 def _name(key: str) -> str:
-    return key.rpartition("/")[2]
+    """Return what an object is called after, without the mark of the upload that made it."""
+    return _MARK.sub("", key.rpartition("/")[2])

@@ -4,6 +4,8 @@ Who holds an intake may add to it. A hold that is not renewed ends by itself, by
 clock; until somebody else has taken the intake its former holder may still use it.
 """
 
+import itertools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +38,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from mediatheque.catalog.database import Transaction
 from mediatheque.catalog.prepared import Prepared
 from mediatheque.catalog.tables import intake_segments, intakes
-from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Segment
+from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Part, Segment
 
 CHANNEL = "intakes"
 """Where holders are told, by their id, that somebody else waits for their intake."""
@@ -45,15 +47,16 @@ _UUIDS = ARRAY(Uuid)
 _START = intake_segments.c.start
 
 
-def _in_order(column: Any) -> Any:
-    gathered = func.array_agg(aggregate_order_by(column, _START), type_=ARRAY(column.type))
-    return select(gathered).where(intake_segments.c.intake_id == intakes.c.id).scalar_subquery()
-
-
+_SEGMENT = tuple(
+    intake_segments.c[name] for name in ("object_key", "size", "upload_id", "part_number", "etag")
+)
 _INTAKE = (
     *(intakes.c[name] for name in Intake.__dataclass_fields__ if name != "segments"),
-    _in_order(intake_segments.c.object_key).label("object_keys"),
-    _in_order(intake_segments.c.size).label("sizes"),
+    # As text, because not everybody who runs these statements decodes JSON.
+    select(cast(func.json_agg(aggregate_order_by(func.json_build_array(*_SEGMENT), _START)), Text))
+    .where(intake_segments.c.intake_id == intakes.c.id)
+    .scalar_subquery()
+    .label("segments"),
 )
 _NOW = func.clock_timestamp()
 
@@ -114,22 +117,21 @@ _GONE = (
 )
 _FRESH = (
     func.unnest(
-        bindparam("starts", type_=ARRAY(BigInteger)),
-        bindparam("sizes", type_=ARRAY(BigInteger)),
-        bindparam("object_keys", type_=ARRAY(Text)),
+        *(
+            bindparam(f"fresh_{given.name}", type_=ARRAY(given.type))
+            for given in (_START, *_SEGMENT)
+        )
     )
-    .table_valued(
-        column("start", BigInteger), column("size", BigInteger), column("object_key", Text)
-    )
+    .table_valued(*(column(given.name, given.type) for given in (_START, *_SEGMENT)))
     .render_derived("fresh")
 )
 _NEW = insert(intake_segments).from_select(
-    ["intake_id", "start", "size", "object_key"],
+    ["intake_id", *(given.name for given in (_START, *_SEGMENT))],
     select(ACKNOWLEDGED.c.id, *_FRESH.c).join_from(ACKNOWLEDGED, _FRESH, true()),
 )
 _WRITTEN = _NEW.on_conflict_do_update(
     index_elements=[intake_segments.c.intake_id, _START],
-    set_={"size": _NEW.excluded.size, "object_key": _NEW.excluded.object_key},
+    set_={given.name: _NEW.excluded[given.name] for given in _SEGMENT},
 ).cte("written")
 SEGMENTS_CHANGED = (_GONE, _WRITTEN)
 _ACKNOWLEDGE = Prepared(select(ACKNOWLEDGED.c.touched_at).add_cte(*SEGMENTS_CHANGED))
@@ -161,9 +163,11 @@ class Acknowledgement:
             "new_crc64nvme": self.crc64nvme,
             "kept": self.kept,
             "gone_starts": list(known.keys() - wanted.keys()),
-            "starts": list(fresh),
-            "sizes": [one.size for one in fresh.values()],
-            "object_keys": [one.object_key for one in fresh.values()],
+            "fresh_start": list(fresh),
+            **{
+                f"fresh_{column.name}": [_values(one)[column.name] for one in fresh.values()]
+                for column in _SEGMENT
+            },
         }
 
 
@@ -178,7 +182,7 @@ async def add(
     size = sum(segment.size for segment in segments)
     await transaction.execute(insert(intakes).values(id=intake_id, size=size, crc64nvme=crc64nvme))
     rows = [
-        {"intake_id": intake_id, "start": start, "size": one.size, "object_key": one.object_key}
+        {"intake_id": intake_id, "start": start, **_values(one)}
         for start, one in _by_start(segments).items()
     ]
     if rows:
@@ -259,6 +263,12 @@ async def existing(transaction: Transaction, ids: Sequence[UUID]) -> set[UUID]:
     return set(await transaction.scalars(query))
 
 
+async def uploads_in_use(transaction: Transaction) -> set[str]:
+    """Return every multipart upload that has acknowledged bytes."""
+    column = intake_segments.c.upload_id
+    return set(await transaction.scalars(select(column).where(column.is_not(None)).distinct()))
+
+
 def _by_start(segments: Sequence[Segment]) -> dict[int, Segment]:
     starts: dict[int, Segment] = {}
     start = 0
@@ -272,6 +282,24 @@ def _intake(row: Mapping[str, Any] | None) -> Intake | None:
     if row is None:
         return None
     values = dict(row)
-    object_keys, sizes = values.pop("object_keys") or (), values.pop("sizes") or ()
-    segments = tuple(Segment(*pair) for pair in zip(object_keys, sizes, strict=True))
-    return Intake(**values, segments=segments)
+    segments: list[list[Any]] = json.loads(values.pop("segments") or "[]")
+    return Intake(**values, segments=tuple(itertools.starmap(_segment, segments)))
+
+
+def _segment(
+    object_key: str, size: int, upload_id: str | None, part_number: int | None, etag: str | None
+) -> Segment:
+    if upload_id is None or part_number is None or etag is None:
+        return Segment(object_key, size)
+    return Segment(object_key, size, Part(upload_id, part_number, etag))
+
+
+def _values(segment: Segment) -> dict[str, Any]:
+    part = segment.part
+    return {
+        "object_key": segment.object_key,
+        "size": segment.size,
+        "upload_id": None if part is None else part.upload_id,
+        "part_number": None if part is None else part.number,
+        "etag": None if part is None else part.etag,
+    }

@@ -9,14 +9,28 @@ NO_BYTES_CRC64NVME = "AAAAAAAAAAA="
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a multipart upload that is not completed; ``number`` from 1, ``etag`` the store's.
+
+    Amazon S3 API Reference, UploadPart.
+    """
+
+    upload_id: str
+    number: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A run of an intake's bytes that one object of the store holds; ``size`` in bytes.
 
-    The object may be longer: what is beyond ``size`` was never acknowledged.
+    The object may be longer: what is beyond ``size`` was never acknowledged. With a ``part`` the
+    bytes are that of the object to be, and cannot be read before it is one.
     """
 
     object_key: str
     size: int
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from mediatheque.services.intake import HeldIntake
+from mediatheque.storage.intakes import Target
 
 CHECKPOINT_BYTES = 4 << 20
 _TICK_SECONDS = 0.5
@@ -20,12 +21,15 @@ class Inflow:
     """Appends to an intake, once for each hold.
 
     ``ends`` tells by the size of the intake whether the hold ends with the last acknowledgement.
+    ``target`` as for the store's appender.
     """
 
-    def __init__(self, held: HeldIntake, *, ends: Callable[[int], bool]) -> None:
+    def __init__(
+        self, held: HeldIntake, *, ends: Callable[[int], bool], target: Target | None = None
+    ) -> None:
         self._held = held
         self._ends = ends
-        self._appender = held.begin()
+        self._appender = held.begin(target=target)
         self._appending = asyncio.Lock()
         self._written = held.intake.size
         self._checkpoint = self._written + CHECKPOINT_BYTES

@@ -31,7 +31,7 @@ from mediatheque.catalog.intakes import Acknowledgement
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
 from mediatheque.domain.ids import parse_id
 from mediatheque.domain.intakes import Intake
-from mediatheque.storage.intakes import Appended, Appender, Hasher
+from mediatheque.storage.intakes import Appended, Appender, Hasher, Target
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry.logs import get_logger
 
@@ -92,9 +92,9 @@ class HeldIntake:
         self._appender: Appender | None = None
         self._advanced = False
 
-    def begin(self, digests: Sequence[Hasher] = ()) -> Appender:
-        """Begin to append, once for each hold. ``digests`` are fed every byte."""
-        self._appender = self._store.appender(self.intake, digests=digests)
+    def begin(self, digests: Sequence[Hasher] = (), *, target: Target | None = None) -> Appender:
+        """Begin to append, once for each hold. ``digests`` and ``target`` as for the store."""
+        self._appender = self._store.appender(self.intake, digests=digests, target=target)
         return self._appender
 
     async def append(

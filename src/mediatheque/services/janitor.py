@@ -120,6 +120,7 @@ class Janitor:
         async with self._database.read() as connection:
             in_use = await transfer_files.uploads_in_use(connection)
             in_use |= await sync_operations.uploads_in_use(connection)
+            in_use |= await intakes.uploads_in_use(connection)
         return await self._store.sweep_unfinished(before, in_use=in_use)
 
     async def _sweep_objects(self) -> int:

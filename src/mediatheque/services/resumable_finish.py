@@ -8,6 +8,7 @@ the file's row points, as after a PUT of all of them.
 
 import asyncio
 import contextlib
+import mimetypes
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from mediatheque.domain.errors import (
     MediathequeError,
     UnavailableError,
 )
+from mediatheque.domain.intakes import Intake
 from mediatheque.domain.media import Media
 from mediatheque.domain.resumable_uploads import (
     Concatenation,
@@ -29,13 +31,13 @@ from mediatheque.domain.resumable_uploads import (
     ResumableUpload,
     describe,
 )
-from mediatheque.processing.sniff import sniff
+from mediatheque.processing.sniff import HEAD_BYTES, sniff
 from mediatheque.services.announced_files import find_pending
 from mediatheque.services.intake import HeldIntake, HoldLostError
-from mediatheque.services.intake_heads import read_head
 from mediatheque.services.processing import ProcessingService
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage import keys
+from mediatheque.storage.intakes import Target
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry import metrics
 
@@ -57,6 +59,20 @@ class ResumableFinisher:
         self._uploads = uploads
         self._processing = processing
 
+    def target(self, upload: ResumableUpload, *, expected: int) -> Target | None:
+        """Tell the store what an upload will be, of which ``expected`` bytes come in one request.
+
+        None when its bytes have to be copied in any case, or where others look for their object.
+        """
+        said = upload.destination
+        if upload.concatenation is Concatenation.PARTIAL or said.file_id is not None:
+            return None
+        return Target(
+            key=keys.original(upload.id, said.filename),
+            content_type=_probable_type(said.filename),
+            expected=expected,
+        )
+
     async def finish(self, held: HeldIntake, upload: ResumableUpload) -> None:
         """Make a media of a whole upload, or whatever it shall become, under its hold.
 
@@ -73,12 +89,14 @@ class ResumableFinisher:
             return
         media = await self._joined(held, upload)
         await self._check_digests(held, upload, media.object_key)
+        left = {segment.object_key for segment in held.intake.segments} - {media.object_key}
         try:
             await self._record(held, upload, media)
         except ExistsError:
             await self._record_existing(held, upload, await self._existing(upload, media))
-            await self._uploads.delete_objects([media.object_key])
+            left.add(media.object_key)
         metrics.UPLOADS.labels("kept").inc()
+        await self._uploads.delete_objects([key for key in left if keys.is_original(key)])
         await self._clear_staging(upload)
 
     async def give_up_in(
@@ -96,9 +114,12 @@ class ResumableFinisher:
             raise ConflictError("The upload is a part of another one, and goes with that.")
         await resumable_uploads.remove(transaction, upload.parts)
 
-    async def clear(self, upload: ResumableUpload) -> None:
-        """Remove all objects of an upload whose rows are gone. The janitor does what fails here."""
+    async def clear(self, upload: ResumableUpload, intake: Intake) -> None:
+        """Remove all bytes of an upload whose rows are gone. The janitor does what fails here."""
+        in_parts = {(one.object_key, one.part.upload_id) for one in intake.segments if one.part}
         with contextlib.suppress(MediathequeError):
+            for key, multipart_upload_id in in_parts:
+                await self._store.abandon(key, multipart_upload_id)
             folder = keys.original_folder(upload.id)
             await self._uploads.delete_objects([one.key async for one in self._store.list(folder)])
         if upload.destination.file_id is not None:
@@ -146,10 +167,13 @@ class ResumableFinisher:
     async def _joined(self, held: HeldIntake, upload: ResumableUpload) -> Media:
         """Make one object of the bytes; return the media that it can become."""
         said = upload.destination
-        mime_type = sniff(await read_head(self._store, held.intake), said.filename)
         joined = await self._store.join(
-            held.intake, keys.original(upload.id, said.filename), content_type=mime_type
+            held.intake,
+            keys.original(upload.id, said.filename),
+            content_type=_probable_type(said.filename),
         )
+        head = [piece async for piece in self._store.read(joined.key, 0, HEAD_BYTES)]
+        mime_type = sniff(b"".join(head), said.filename)
         now = datetime.now(UTC)
         return Media(
             id=upload.id,
@@ -185,7 +209,7 @@ class ResumableFinisher:
             await resumable_uploads.remove(transaction, [upload.id])
         held.released = True
         metrics.UPLOADS.labels("discarded").inc()
-        await self.clear(upload)
+        await self.clear(upload, held.intake)
         raise DigestError(
             f"The {promised.broken} of the upload is not what was promised of the whole. Nothing "
             "of it was kept; send it again."
@@ -250,6 +274,11 @@ class ResumableFinisher:
 
 def _creator(upload: ResumableUpload) -> Principal:
     return Principal(upload.created_by, upload.created_role)
+
+
+def _probable_type(filename: str) -> str:
+    """Return what the store is told of an object; what it is turns out once it is there."""
+    return mimetypes.guess_type(filename)[0] or _ANY_BYTES
 
 
 def _staged(upload: ResumableUpload, file_id: UUID) -> str:

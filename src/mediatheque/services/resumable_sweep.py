@@ -104,7 +104,7 @@ class ResumableSweeper:
             )
         held.released = True
         log.info("upload expired", upload=str(upload.id), size=upload.size)
-        await self._finisher.clear(upload)
+        await self._finisher.clear(upload, held.intake)
 
     async def _find(self, upload_id: UUID) -> ResumableUpload | None:
         async with self._database.read() as connection:

@@ -343,7 +343,8 @@ class ResumableUploadService:
             if append.digests:
                 await take_verified(held, fitting, append.digests, ends=ends)
             else:
-                await Inflow(held, ends=ends).take(fitting)
+                target = self._finisher.target(upload, expected=append.size or 0)
+                await Inflow(held, ends=ends, target=target).take(fitting)
         finally:
             metrics.RECEIVED_BYTES.inc(held.intake.size - upload.size)
         if fitting.exceeded:
@@ -369,4 +370,4 @@ class ResumableUploadService:
             await resumable_uploads.remove(transaction, [upload.id])
         held.released = True
         metrics.UPLOADS.labels("discarded").inc()
-        await self._finisher.clear(upload)
+        await self._finisher.clear(upload, held.intake)

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from mediatheque.storage.stores import ObjectInfo
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What an intake shall become whose bytes nobody reads before they are whole.
+
+    ``key`` is where it will be joined to, ``content_type`` what it will probably be. So many bytes
+    are ``expected`` from one appender; that is not trusted.
+    """
+
+    key: str
+    content_type: str
+    expected: int
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """What an intake is once the bytes so far are acknowledged; see ``Intake``.
@@ -75,19 +88,24 @@ class Appender(Protocol):
 class IntakeStore(Protocol):
     """The part of a store that intakes need."""
 
-    def appender(self, intake: Intake, *, digests: Sequence[Hasher] = ()) -> Appender:
+    def appender(
+        self, intake: Intake, *, digests: Sequence[Hasher] = (), target: Target | None = None
+    ) -> Appender:
         """Continue an intake behind its acknowledged bytes; what else is there counts for nothing.
 
-        ``digests`` are fed every byte that is written, at the latest when ``flush`` returns.
-        Contacts nobody yet.
+        ``digests`` are fed every byte that is written, at the latest when ``flush`` returns. With a
+        ``target`` the store may keep the bytes where they need not be copied when they are joined,
+        and cannot be read before. Contacts nobody yet.
         """
 
     async def join(self, intake: Intake, key: str, *, content_type: str) -> "ObjectInfo":
         """Make exactly the acknowledged bytes one durable object under ``key``; return it.
 
-        A rename locally, a copy inside the store on S3. When the object is there already with the
-        intake's size and checksum (as far as the store tells one), an earlier call made it. The
-        segments' objects may be gone afterwards; what is left of them the caller deletes. Raises
+        A rename locally, a copy inside the store on S3. Bytes that came with a ``target`` may
+        become an object under a key of their own instead, ``keys.beside`` that of the target. When
+        the object is there already with the intake's size and checksum (as far as the store tells
+        one), an earlier call made it. The segments' objects may be gone afterwards; what is left
+        of them the caller deletes. Raises
         ConflictError when the store does not have the acknowledged bytes any more,
         StorageFullError or UnavailableError.
         """

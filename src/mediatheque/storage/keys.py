@@ -38,6 +38,17 @@ def original_folder(media_id: UUID) -> str:
     return f"{ORIGINALS}{media_id}/"
 
 
+def is_original(key: str) -> bool:
+    """Tell whether a key is that of a finished media."""
+    return key.startswith(ORIGINALS)
+
+
+def beside(key: str, mark: str) -> str:
+    """Key of another object for the same owner as ``key``'s."""
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/{mark}-{name}"
+
+
 def staging(upload_id: UUID, attempt: str) -> str:
     """Key under which one attempt to send an upload's bytes waits for its confirmation."""
     return f"{STAGING}{upload_id}/{attempt}"

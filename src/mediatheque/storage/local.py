@@ -23,7 +23,7 @@ from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableE
 from mediatheque.domain.intakes import Intake
 from mediatheque.storage import durable as disk
 from mediatheque.storage import keys
-from mediatheque.storage.intakes import Hasher, lost
+from mediatheque.storage.intakes import Hasher, Target, lost
 from mediatheque.storage.local_appender import LocalAppender, lock_file, release_file
 from mediatheque.storage.local_join import LocalJoin
 from mediatheque.storage.local_sender import LocalSender
@@ -141,8 +141,11 @@ class LocalStore:
         except OSError as error:
             raise disk.storage_error(error) from error
 
-    def appender(self, intake: Intake, *, digests: Sequence[Hasher] = ()) -> LocalAppender:
-        """See ``IntakeStore.appender``."""
+    def appender(
+        self, intake: Intake, *, digests: Sequence[Hasher] = (), target: Target | None = None
+    ) -> LocalAppender:
+        """See ``IntakeStore.appender``. A file is never copied that grew in one piece."""
+        del target
         return LocalAppender(
             intake,
             path_of=self._path,

@@ -89,16 +89,18 @@ class MultipartUpload:
         crc64nvme: str,
         give_up: threading.Event,
         pace: Pace = UNLIMITED,
-    ) -> None:
-        """Send one part; see ``S3Bucket.send``."""
+    ) -> str:
+        """Send one part and return its ETag; see ``S3Bucket.send``."""
         parameters = {"Key": self._key, "UploadId": self.id, "PartNumber": number}
-        self._etags[number] = self._bucket.send(
+        etag = self._bucket.send(
             "upload_part", parameters, body, crc64nvme=crc64nvme, give_up=give_up, pace=pace
         )
+        self._etags[number] = etag
+        return etag
 
-    def keep_part(self, number: int, part: KeptPart) -> None:
+    def keep_part(self, number: int, etag: str) -> None:
         """Let a part that the store has be part of the object."""
-        self._etags[number] = part.etag
+        self._etags[number] = etag
 
     def copy_part(self, number: int, source: ObjectInfo, start: int, end: int) -> None:
         """Let the store take the bytes ``start`` to before ``end`` of ``source`` as one part."""

@@ -22,7 +22,7 @@ from mediatheque.domain.errors import (
     UnavailableError,
 )
 from mediatheque.domain.intakes import Intake
-from mediatheque.storage.intakes import Hasher
+from mediatheque.storage.intakes import Appender, Hasher, Target
 from mediatheque.storage.object_appender import ObjectAppender
 from mediatheque.storage.remote_errors import obstore_errors
 from mediatheque.storage.remote_writer import RemoteWriter
@@ -167,8 +167,11 @@ class RemoteStore:
             await obstore.copy_async(self._objects, source.key, target)
         return await self._finish_promotion(source, target)
 
-    def appender(self, intake: Intake, *, digests: Sequence[Hasher] = ()) -> ObjectAppender:
-        """See ``IntakeStore.appender``."""
+    def appender(
+        self, intake: Intake, *, digests: Sequence[Hasher] = (), target: Target | None = None
+    ) -> Appender:
+        """See ``IntakeStore.appender``. obstore has no part of an object by itself."""
+        del target
         return ObjectAppender(self, intake, digests)
 
     async def join(self, intake: Intake, key: str, *, content_type: str) -> ObjectInfo:

@@ -5,26 +5,32 @@ only it agrees on a checksum over a whole multipart object, resumes, and copies 
 """
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from mediatheque.domain.errors import NotFoundError
 from mediatheque.domain.intakes import Intake
+from mediatheque.storage.intakes import Appender, Hasher, Target
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_buffers import PartBuffers
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.remote import RemoteStore
+from mediatheque.storage.s3_appender import S3Appender
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
 from mediatheque.storage.s3_join import S3Join, is_copied, plan_parts
+from mediatheque.storage.s3_runs import S3Runs
 from mediatheque.storage.s3_sender import S3Sender
-from mediatheque.storage.s3_writer import PartMemory, S3Writer
+from mediatheque.storage.s3_writer import S3Writer
 from mediatheque.storage.segments import joined, joined_now
 from mediatheque.storage.sending import Sending, Source
 from mediatheque.storage.stores import ObjectInfo, Stored
 
 _PART_MEMORY = 96 << 20
 _SENDING_MEMORY = 64 << 20
+_RUN_BYTES = 32 << 20
+"""What is shorter makes do with objects, which cost two requests less than an upload of parts."""
 
 
 class S3Store(RemoteStore):
@@ -101,8 +107,22 @@ class S3Store(RemoteStore):
             return await self._promoted_before(source, target)
         return await self._finish_promotion(source, target)
 
+    def appender(
+        self, intake: Intake, *, digests: Sequence[Hasher] = (), target: Target | None = None
+    ) -> Appender:
+        """See ``IntakeStore.appender``. Many bytes are sent as parts of the object they become."""
+        if target is None or digests or target.expected < _RUN_BYTES:
+            return super().appender(intake, digests=digests)
+        return S3Appender(
+            bucket=self._bucket, store=self, memory=self._memory, intake=intake, target=target
+        )
+
     async def join(self, intake: Intake, key: str, *, content_type: str) -> ObjectInfo:
         """See ``IntakeStore.join``. Bytes pass us only where they have to; see ``S3Join``."""
+        made = await S3Runs(self._bucket, self, self._memory, intake).join()
+        if isinstance(made, ObjectInfo):
+            return made
+        intake = made
         parts = plan_parts(intake.segments)
         if len(parts) > MOST_PARTS or not any(map(is_copied, parts)):
             return await super().join(intake, key, content_type=content_type)

@@ -7,9 +7,10 @@ only of objects that are larger than that.
 """
 
 import asyncio
+import contextlib
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -18,9 +19,10 @@ from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Segment
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import lost
 from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.s3_bucket import S3Bucket
-from mediatheque.storage.s3_errors import is_checksum_refused, is_missing
-from mediatheque.storage.s3_writer import PartMemory
+from mediatheque.storage.s3_copy import LARGEST_COPY
+from mediatheque.storage.s3_errors import is_checksum_refused, is_gone, is_missing
 from mediatheque.storage.segments import read_range
 from mediatheque.storage.stores import Store
 
@@ -42,21 +44,54 @@ class Range:
         return self.end - self.start
 
 
-Part = tuple[Range, ...]
-"""The ranges that a part consists of."""
+Piece = tuple[Range, ...]
+"""The ranges that a part of the joined object consists of."""
 
 
-def is_copied(part: Part) -> bool:
+def size_of(part: Piece) -> int:
+    """Return how many bytes a part has."""
+    return sum(one.size for one in part)
+
+
+def is_copied(part: Piece) -> bool:
     """Tell whether the store copies a part; the others are sent."""
     return len(part) == 1 and part[0].size > SMALLEST_PART
 
 
-def plan_parts(segments: Sequence[Segment]) -> list[Part]:
+def readable(segments: Sequence[Segment]) -> list[Segment]:
+    """Return segments as they are once the uploads that some are parts of are completed."""
+    return [
+        each
+        for upload_id, several in itertools.groupby(segments, _upload_of)
+        for each in (several if upload_id is None else [_completed(list(several))])
+    ]
+
+
+def _upload_of(segment: Segment) -> str | None:
+    return None if segment.part is None else segment.part.upload_id
+
+
+def _completed(parts: Sequence[Segment]) -> Segment:
+    return Segment(parts[0].object_key, sum(part.size for part in parts))
+
+
+def plan_parts(segments: Sequence[Segment]) -> list[Piece]:
     """Return the parts of one object, in order; those that are sent have less than 10 MiB."""
-    return list(_parts(segments))
+    return [part for large in _parts(segments) for part in _in_copyable_pieces(large)]
 
 
-def _parts(segments: Sequence[Segment]) -> Iterator[Part]:
+def _in_copyable_pieces(part: Piece) -> list[Piece]:
+    if len(part) > 1 or part[0].size <= LARGEST_COPY:
+        return [part]
+    [whole] = part
+    size = -(-whole.size // -(-whole.size // LARGEST_COPY))
+    return [
+        (Range(whole.object_key, start, min(start + size, whole.end)),)
+        for start in range(whole.start, whole.end, size)
+    ]
+
+
+def _parts(segments: Sequence[Segment]) -> Iterator[Piece]:
     small: list[Range] = []
     for segment in segments:
         missing = SMALLEST_PART - sum(one.size for one in small) if small else 0
@@ -76,7 +111,7 @@ def _parts(segments: Sequence[Segment]) -> Iterator[Part]:
 
 
 class S3Join:
-    """Makes one object of an intake's ``parts`` under ``key``.
+    """Makes one object of an intake's bytes under ``key``.
 
     ``store`` is the one behind ``bucket``; ``memory`` bounds what all of a process send at once.
     """
@@ -91,8 +126,8 @@ class S3Join:
         self._key = key
         self._give_up = threading.Event()
 
-    async def join(self, parts: Sequence[Part], content_type: str) -> None:
-        """Make it. The store compares the intake's checksum over all of it.
+    async def join(self, parts: Sequence[Piece], content_type: str) -> None:
+        """Make it of ``parts``. The store compares the intake's checksum over all of it.
 
         Raises ConflictError when that differs or a segment is gone.
         """
@@ -100,24 +135,47 @@ class S3Join:
             MultipartUpload.begin, self._bucket, self._key, content_type
         )
         try:
-            numbered = enumerate(parts, start=1)
-            while batch := list(itertools.islice(numbered, _AT_ONCE)):
+            await self._add_all(upload, enumerate(parts, start=1))
+            await self._bucket.transfer(self._complete, upload)
+        except BaseException:
+            self._give_up.set()
+            await self._bucket.run(upload.abort)
+            raise
+
+    async def join_around(
+        self,
+        upload: MultipartUpload,
+        *,
+        before: Sequence[Piece],
+        after: Sequence[tuple[int, Piece]],
+    ) -> None:
+        """Make it of the parts that ``upload`` has already, with others before and after them.
+
+        Those after have their numbers. When it fails the upload stays as it was, with acknowledged
+        bytes in it. Raises what ``join`` raises.
+        """
+        try:
+            await self._add_all(upload, [*enumerate(before, start=1), *after])
+            await self._bucket.transfer(self._complete, upload)
+        except BaseException:
+            self._give_up.set()
+            raise
+
+    async def _add_all(self, upload: MultipartUpload, parts: Iterable[tuple[int, Piece]]) -> None:
+        numbered = iter(parts)
+        while batch := list(itertools.islice(numbered, _AT_ONCE)):
+            try:
                 async with asyncio.TaskGroup() as group:
                     for number, part in batch:
                         group.create_task(self._add(upload, number, part))
-            await self._bucket.transfer(self._complete, upload)
-        except BaseException as error:
-            self._give_up.set()
-            await self._bucket.run(upload.abort)
-            if isinstance(error, BaseExceptionGroup):
-                raise error.exceptions[0] from None
-            raise
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
 
-    async def _add(self, upload: MultipartUpload, number: int, part: Part) -> None:
+    async def _add(self, upload: MultipartUpload, number: int, part: Piece) -> None:
         if is_copied(part):
             await self._bucket.transfer(self._copy, upload, number, part[0])
             return
-        size = sum(one.size for one in part)
+        size = size_of(part)
         await self._memory.take(size)
         try:
             body = bytearray()
@@ -131,22 +189,30 @@ class S3Join:
             self._memory.give_back(size)
 
     def _copy(self, upload: MultipartUpload, number: int, one: Range) -> None:
-        try:
+        with self._losses():
             upload.copy_segment(number, one.object_key, one.start, one.end)
-        except ClientError as error:
-            if is_missing(error):
-                raise lost(self._intake) from error
-            raise
 
     def _send(self, upload: MultipartUpload, number: int, body: memoryview) -> None:
         crc = RunningCrc(NO_BYTES_CRC64NVME)
         crc.update(body)
-        upload.send_part(number, body, crc64nvme=crc.value, give_up=self._give_up)
+        with self._losses():
+            upload.send_part(number, body, crc64nvme=crc.value, give_up=self._give_up)
 
     def _complete(self, upload: MultipartUpload) -> None:
         try:
-            upload.complete(size=self._intake.size, crc64nvme=self._intake.crc64nvme)
+            with self._losses():
+                upload.complete(size=self._intake.size, crc64nvme=self._intake.crc64nvme)
         except ClientError as error:
             if is_checksum_refused(error):
+                raise lost(self._intake) from error
+            raise
+
+    @contextlib.contextmanager
+    def _losses(self) -> Iterator[None]:
+        """Say so when the store does not have acknowledged bytes any more."""
+        try:
+            yield
+        except ClientError as error:
+            if is_missing(error) or is_gone(error):
                 raise lost(self._intake) from error
             raise

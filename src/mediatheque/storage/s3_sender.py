@@ -182,7 +182,7 @@ class S3Sender:
                     crc64nvme = self._read(content, start)
                     kept = self._kept.get(number)
                     if kept is not None and kept.holds(content, crc64nvme):
-                        upload.keep_part(number, kept)
+                        upload.keep_part(number, kept.etag)
                         self._sending.advanced(len(content))
                     else:
                         under_way.append(

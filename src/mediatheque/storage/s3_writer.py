@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mediatheque.domain.errors import TooLargeError
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.multipart import MultipartUpload
-from mediatheque.storage.part_buffers import anonymous_pages
+from mediatheque.storage.part_memory import PartBuffer, PartMemory
 from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.stores import Stored
@@ -17,55 +17,6 @@ from mediatheque.storage.stores import Stored
 # What a writer may hold without asking for memory, so that small files never queue behind big ones.
 _SMALL_BYTES = 256 << 10
 _PAGE_BYTES = 2 << 20  # a huge page: what the first byte of a part costs
-
-
-class PartMemory:
-    """Keeps the part buffers of all writers of one process together below ``limit`` bytes.
-
-    First come, first served. A buffer larger than the limit is given out when no other is.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._used = 0
-        self._turn = asyncio.Lock()
-        self._freed = asyncio.Event()
-
-    async def take(self, size: int) -> None:
-        """Wait until ``size`` bytes are free and take them."""
-        async with self._turn:
-            while self._used and self._used + size > self._limit:
-                self._freed.clear()
-                await self._freed.wait()
-            self._used += size
-
-    def give_back(self, size: int) -> None:
-        """Free what was taken."""
-        self._used -= size
-        self._freed.set()
-
-
-class _Part:
-    """Memory for one part, of which ``reserved`` bytes count; less is used until it is full."""
-
-    def __init__(self, capacity: int, reserved: int) -> None:
-        self.reserved = reserved
-        self.filled = 0
-        self._pages = anonymous_pages(capacity)
-
-    @property
-    def is_full(self) -> bool:
-        return self.filled == len(self._pages)
-
-    def fill(self, piece: memoryview) -> memoryview:
-        """Take what fits of ``piece``; return the rest."""
-        taken = piece[: len(self._pages) - self.filled]
-        self._pages[self.filled : self.filled + len(taken)] = taken
-        self.filled += len(taken)
-        return piece[len(taken) :]
-
-    def content(self) -> memoryview:
-        return memoryview(self._pages)[: self.filled]
 
 
 class S3Writer:
@@ -91,7 +42,7 @@ class S3Writer:
         self._size_hint = size_hint
         self._digest = Digest()
         self._small = bytearray()
-        self._part: _Part | None = None
+        self._part: PartBuffer | None = None
         self._number = 1
         self._planned_bytes = 0
         self._upload: MultipartUpload | None = None
@@ -137,7 +88,7 @@ class S3Writer:
             self._part = None
         await self._bucket.run(self._remove)
 
-    async def _new_part(self) -> _Part:
+    async def _new_part(self) -> PartBuffer:
         if self._number > MOST_PARTS:
             raise TooLargeError("There are more bytes than were announced, or than S3 can hold.")
         capacity = part_bytes(self._size_hint, self._number)
@@ -147,7 +98,7 @@ class S3Writer:
             reserved = min(capacity, -(-missing // _PAGE_BYTES) * _PAGE_BYTES)
         await self._memory.take(reserved)
         self._planned_bytes += capacity
-        part = _Part(capacity, reserved)
+        part = PartBuffer(capacity, reserved)
         part.fill(memoryview(self._small))
         self._small = bytearray()
         return part
@@ -166,7 +117,7 @@ class S3Writer:
             await asyncio.shield(self._sending)
             self._sending = None
 
-    async def _send(self, part: _Part, number: int) -> None:
+    async def _send(self, part: PartBuffer, number: int) -> None:
         try:
             await self._bucket.transfer(self._send_part, part.content(), number)
         finally:

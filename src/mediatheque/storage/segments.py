@@ -23,9 +23,13 @@ _READ_BYTES = 4 << 20
 
 
 def count_full(segments: Sequence[Segment]) -> int:
-    """Return how many of an intake's segments are full; the others are tails."""
-    for position, segment in enumerate(segments):
-        if segment.size < part_bytes(None, position + 1):
+    """Return how many of an intake's segments are full; the others are tails.
+
+    Up to the last one that is a part of something else they all count as full.
+    """
+    in_parts = max((end for end, one in enumerate(segments, 1) if one.part is not None), default=0)
+    for position in range(in_parts, len(segments)):
+        if segments[position].size < part_bytes(None, position + 1):
             return position
     return len(segments)
 

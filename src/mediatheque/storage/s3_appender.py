@@ -1,0 +1,198 @@
+"""Bytes on their way into an intake whose object an S3 store puts together while they arrive.
+
+For long runs of bytes that nobody reads before the object is whole. They are parts of one multipart
+upload, which is completed when the intake is joined; what is less than a part is kept in small
+objects meanwhile. Every run has an upload and a key of its own: what a process that was presumed
+dead still sends goes to an upload that its successors leave as it was recorded.
+"""
+
+import asyncio
+import contextlib
+import threading
+import uuid
+
+from mediatheque.domain.errors import MediathequeError, TooLargeError
+from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Part, Segment
+from mediatheque.storage import keys
+from mediatheque.storage.digest import RunningCrc
+from mediatheque.storage.intakes import Appended, Target
+from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.part_memory import PartBuffer, PartMemory
+from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
+from mediatheque.storage.s3_bucket import S3Bucket
+from mediatheque.storage.s3_join import SMALLEST_PART, plan_parts, readable
+from mediatheque.storage.segments import (
+    MOST_TAILS,
+    SEGMENT_TYPE,
+    count_full,
+    first_to_merge,
+    merge,
+    read_segments,
+)
+from mediatheque.storage.stores import Store
+
+
+class S3Appender:
+    """See ``Appender``. At most one part is being sent while the next one is filled.
+
+    Parts are numbered so that those before the first one are left for what came before, should the
+    store have to copy that in front of them.
+    """
+
+    def __init__(
+        self, *, bucket: S3Bucket, store: Store, memory: PartMemory, intake: Intake, target: Target
+    ) -> None:
+        self._bucket = bucket
+        self._store = store
+        self._memory = memory
+        self._intake = intake
+        self._content_type = target.content_type
+        self._key = keys.beside(target.key, uuid.uuid4().hex[:8])
+        full = count_full(intake.segments)
+        self._before = intake.segments[:full]
+        self._parts: list[Segment] = []
+        self._tails = list(intake.segments[full:])  # of which the next part begins
+        self._size = intake.size
+        self._crc = RunningCrc(intake.crc64nvme)
+        self._number = len(plan_parts(readable(self._before))) + 1
+        self._part: PartBuffer | None = None
+        self._upload: MultipartUpload | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._give_up = threading.Event()
+        self._made: set[str] = set()
+        self._flushed: set[str] = set()
+        self._closed = False
+
+    async def write(self, piece: bytes) -> None:
+        """See ``Appender.write``. Raises TooLargeError beyond 10,000 parts, too."""
+        rest = memoryview(piece)
+        while rest:
+            if self._part is None:
+                self._part = await self._new_part()
+            rest = self._part.fill(rest)
+            if self._part.is_full:
+                await self._hand_over()
+
+    async def flush(self) -> Appended:
+        """See ``Appender.flush``."""
+        if self._part is not None and self._part.filled >= SMALLEST_PART:
+            await self._hand_over()
+        await self._sent()
+        if self._part is not None:
+            await self._keep_tail(self._part)
+        return await self.checkpoint()
+
+    async def checkpoint(self) -> Appended:
+        """See ``Appender.checkpoint``: parts that the store has are durable."""
+        segments = (*self._before, *self._parts, *self._tails)
+        self._flushed |= {segment.object_key for segment in segments}
+        return Appended(segments, self._size, self._crc.value)
+
+    async def close(self, *, recorded: bool = True) -> None:
+        """See ``Appender.close``."""
+        if self._closed:
+            return
+        self._closed = True
+        if not recorded:
+            self._flushed = set()
+        self._give_up.set()
+        # A cancelled caller must not leave a part behind that is being sent.
+        await asyncio.shield(self._let_go())
+
+    async def _let_go(self) -> None:
+        if self._sending is not None:
+            await asyncio.wait([self._sending])
+            self._sending.exception()
+        self._release()
+        if self._upload is not None and self._key not in self._flushed:
+            await self._bucket.run(self._upload.abort)
+        for key in self._made - self._flushed:
+            # What cannot be deleted only takes room: it was never recorded.
+            with contextlib.suppress(MediathequeError):
+                await self._store.delete(key)
+
+    async def _new_part(self) -> PartBuffer:
+        if self._number > MOST_PARTS:
+            raise TooLargeError("There are more bytes than S3 can hold in one object.")
+        capacity = part_bytes(None, self._number)
+        await self._memory.take(capacity)
+        # Tails go with the part that is on its way, if there is one.
+        tails = [] if self._sending is not None else self._tails
+        return PartBuffer(capacity, capacity, start=sum(tail.size for tail in tails))
+
+    def _release(self) -> None:
+        if self._part is not None:
+            self._memory.give_back(self._part.reserved)
+            self._part = None
+
+    async def _hand_over(self) -> None:
+        """Start to send the part that is being filled, as soon as the one before it has arrived."""
+        await self._sent()
+        assert self._part is not None
+        part, self._part = self._part, None
+        self._sending = asyncio.create_task(self._send(part, self._number))
+        self._number += 1
+
+    async def _sent(self) -> None:
+        if self._sending is not None:
+            # A cancelled caller must not lose sight of a thread that reads the part's memory.
+            await asyncio.shield(self._sending)
+            self._sending = None
+
+    async def _send(self, part: PartBuffer, number: int) -> None:
+        try:
+            position = 0
+            async for piece in read_segments(self._store, self._intake, self._tails):
+                part.put(position, piece)
+                position += len(piece)
+            segment, fresh = await self._bucket.transfer(self._send_part, part, number)
+        finally:
+            self._memory.give_back(part.reserved)
+        self._parts.append(segment)
+        self._tails = []
+        self._advance(fresh, part.filled - part.start)
+
+    def _send_part(self, part: PartBuffer, number: int) -> tuple[Segment, str]:
+        """Return the part, and the CRC64NVME of what is new in it."""
+        if self._upload is None:
+            self._upload = MultipartUpload.begin(self._bucket, self._key, self._content_type)
+        fresh = _crc(part.content(part.start))
+        content = part.content()
+        etag = self._upload.send_part(
+            number, content, crc64nvme=_crc(content) if part.start else fresh, give_up=self._give_up
+        )
+        return Segment(self._key, part.filled, Part(self._upload.id, number, etag)), fresh
+
+    async def _keep_tail(self, part: PartBuffer) -> None:
+        """Make an object of what has been filled in, and give its memory back."""
+        writer = self._store.writer(
+            keys.staging(self._intake.id, uuid.uuid4().hex),
+            content_type=SEGMENT_TYPE,
+            size_hint=part.filled - part.start,
+        )
+        try:
+            await writer.write(bytes(part.content(part.start)))
+            stored = await writer.commit()
+        finally:
+            await writer.abort()
+        self._release()
+        self._made.add(stored.key)
+        self._tails.append(Segment(stored.key, stored.size))
+        self._advance(stored.crc64nvme, stored.size)
+        if len(self._tails) > MOST_TAILS:
+            await self._merge(first_to_merge(self._tails))
+
+    async def _merge(self, first: int) -> None:
+        merged = await merge(self._store, self._intake, self._tails[first:])
+        self._made.add(merged.key)
+        self._tails[first:] = [Segment(merged.key, merged.size)]
+
+    def _advance(self, crc64nvme: str, size: int) -> None:
+        self._crc.extend(crc64nvme, size)
+        self._size += size
+
+
+def _crc(content: memoryview) -> str:
+    crc = RunningCrc(NO_BYTES_CRC64NVME)
+    crc.update(content)
+    return crc.value
