@@ -9,10 +9,12 @@ FILES ?=
 BENCH ?=
 BROWSERS := chromium chromium-browser google-chrome
 CLIENTS := tests/clients/node_modules/.package-lock.json
+CONSOLE := src/mediatheque/doors/console/built/index.html
+CONSOLE_SOURCES := $(shell find console -name node_modules -prune -o -type f ! -name schema.d.ts -print)
 FIND_BROWSER := for name in $(BROWSERS); do command -v $$name; done | grep -q .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser clients test run check bench docs format clean
+.PHONY: help setup demo browser clients console test run check pictures wheel bench docs format clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -45,12 +47,18 @@ $(CLIENTS): tests/clients/package-lock.json | $(READY)
 	@$(BIN)/python -m tests.support.node
 	@touch $@
 
+console: $(CONSOLE) ## Build the web console (cached)
+
+$(CONSOLE): $(CONSOLE_SOURCES) scripts/console.py scripts/node.py | $(READY)
+	@$(BIN)/python -m scripts.console
+	@touch $@
+
 # More at once than there commonly are processors, and those first that wait most, as for a process
 # that was killed to be missed.
-test: setup browser clients ## Run the whole test suite, real components included
+test: setup browser clients console ## Run the whole test suite, real components included
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-run: setup ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
+run: setup console ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
 	@MEDIATHEQUE_DATA_DIR="$${MEDIATHEQUE_DATA_DIR:-$(CURDIR)/data}" exec $(BIN)/mediatheque serve
 
 check: setup ## Check format, lint, types, layers and docs
@@ -59,11 +67,18 @@ check: setup ## Check format, lint, types, layers and docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/uv lock --check --quiet
+	@$(BIN)/python -m scripts.console check
 	@$(BIN)/python -m pytest -q tests/unit/test_docs.py tests/unit/test_tree.py
 
 format: setup ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet $(SOURCES)
 	@$(BIN)/ruff format --quiet $(SOURCES)
+
+pictures: ## Put the pictures that the last tests made of the console into the docs
+	@for name in docs/pictures/*.png; do cp "build/console/$${name##*/}" "$$name"; done
+
+wheel: setup console ## Build a wheel with the console in it, into ./dist
+	@$(BIN)/uv build --quiet --wheel
 
 bench: setup clients ## Measure beside nginx, @tus/server, s5cmd, rclone and aws (BENCH="--only upload --size 256")
 	@$(BIN)/python -m tests.bench $(BENCH)
@@ -72,4 +87,4 @@ docs: setup ## Write the reference of settings anew
 	@$(BIN)/python -m scripts.settings_reference
 
 clean: ## Remove what was installed and made; keeps ./data
-	@rm -rf $(dir $(CLIENTS)) .venv .venv-peers build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(dir $(CLIENTS)) $(dir $(CONSOLE)) console/node_modules .venv .venv-peers build dist bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis

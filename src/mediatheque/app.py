@@ -25,6 +25,8 @@ from mediatheque.catalog.notices import Notices
 from mediatheque.config import Settings, read_settings
 from mediatheque.domain.errors import NotFoundError
 from mediatheque.doors import health
+from mediatheque.doors.console import errors as console_errors
+from mediatheque.doors.console import routes as console
 from mediatheque.doors.events import errors as events_errors
 from mediatheque.doors.events import routes as events
 from mediatheque.doors.files import errors as files_errors
@@ -67,6 +69,7 @@ DOORS: tuple[Door, ...] = (
     uploads_errors.DOOR,
     library_errors.DOOR,
     system_errors.DOOR,
+    console_errors.DOOR,
     health.DOOR,
 )
 
@@ -127,6 +130,7 @@ def build_app(runtime: Runtime) -> Observe:
             library.router,
             system.router,
             health.router,
+            console.router,
             docs_asset,
         ],
         dependencies={

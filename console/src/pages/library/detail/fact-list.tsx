@@ -1,0 +1,27 @@
+import { Paper, Title } from "@mantine/core";
+import type { ReactNode } from "react";
+import classes from "./fact-list.module.css";
+
+/** A name and its value; without a value the row is left out. */
+export type Row = readonly [string, ReactNode];
+
+/** A group of facts under a heading; nothing when there are none. */
+export function FactList({ title, rows }: { title: string; rows: readonly Row[] }) {
+  const known = rows.filter(([, value]) => value !== null && value !== undefined);
+  if (known.length === 0) return null;
+  return (
+    <Paper withBorder p="md" component="section" aria-label={title}>
+      <Title order={2} size="h5" mb="xs">
+        {title}
+      </Title>
+      <dl className={classes.facts}>
+        {known.map(([name, value]) => (
+          <div key={name} className={classes.row}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </Paper>
+  );
+}

@@ -1,0 +1,71 @@
+import { Alert, Paper, Stack, Title } from "@mantine/core";
+import { IconAlertTriangle } from "@tabler/icons-react";
+import { useParams } from "@tanstack/react-router";
+import { Actions } from "~/pages/sync/detail/actions";
+import { Overview } from "~/pages/sync/detail/overview";
+import { Operations } from "~/pages/sync/plan/operations";
+import { PlanCards } from "~/pages/sync/plan/plan-cards";
+import { useIsPaused, useSync } from "~/pages/sync/queries";
+import { operationsOf, outcomeOf, sourceName, wantsForce } from "~/pages/sync/words";
+import { LinkAnchor } from "~/ui/links";
+import { Loading } from "~/ui/loading";
+import { PageHeader } from "~/ui/page-header";
+import { ErrorState } from "~/ui/states";
+
+/** One sync: how far it is, its plan, and what became of every operation. */
+export default function SyncDetail() {
+  const { id = "" } = useParams({ strict: false });
+  const found = useSync(Number(id));
+  const sync = found.data;
+  const running = sync !== undefined && outcomeOf(sync) === "running";
+  const paused = useIsPaused(Number(id), sync?.job ?? "", running);
+  if (sync === undefined) {
+    return (
+      <>
+        <PageHeader title={`Sync ${id}`} about={<AllSyncs />} />
+        {found.isError ? (
+          <ErrorState error={found.error} retry={() => void found.refetch()} />
+        ) : (
+          <Loading rows={4} height={90} />
+        )}
+      </>
+    );
+  }
+  const { plan } = sync;
+  return (
+    <>
+      <PageHeader title={`${sourceName(sync)} → ${sync.dest}`} about={<AllSyncs />}>
+        <Actions sync={sync} paused={paused} />
+      </PageHeader>
+      <Stack>
+        {outcomeOf(sync) === "error" && (
+          <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title="It ended in an error">
+            {sync.error ?? sync.status}
+            {wantsForce(sync) &&
+              " If it is meant, plan it again, and say so when you have seen the plan."}
+          </Alert>
+        )}
+        <Overview sync={sync} paused={paused} at={found.dataUpdatedAt} />
+        {plan !== null && (
+          <Paper withBorder p="md">
+            <Stack>
+              <Title order={2} size="h5">
+                Plan
+              </Title>
+              <PlanCards plan={plan} />
+            </Stack>
+          </Paper>
+        )}
+        {plan !== null && operationsOf(plan) > 0 && <Operations sync={sync} plan={plan} />}
+      </Stack>
+    </>
+  );
+}
+
+function AllSyncs() {
+  return (
+    <LinkAnchor to="/sync" size="sm">
+      All syncs
+    </LinkAnchor>
+  );
+}

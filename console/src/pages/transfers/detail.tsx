@@ -1,0 +1,85 @@
+import { Alert, Button, Stack } from "@mantine/core";
+import { IconAlertTriangle, IconClock } from "@tabler/icons-react";
+import { useParams } from "@tanstack/react-router";
+import type { Transfer } from "~/api/transfers";
+import { Actions } from "~/pages/transfers/detail/actions";
+import { FileTable } from "~/pages/transfers/detail/files";
+import { Overview } from "~/pages/transfers/detail/overview";
+import { UnderWay } from "~/pages/transfers/detail/under-way";
+import { useTransfer } from "~/pages/transfers/queries";
+import { isMoving, titleOf } from "~/pages/transfers/words";
+import { countOf } from "~/ui/format";
+import { LinkAnchor } from "~/ui/links";
+import { Loading } from "~/ui/loading";
+import { PageHeader } from "~/ui/page-header";
+import { useSearchText } from "~/ui/search-params";
+import { ErrorState } from "~/ui/states";
+
+/** One transfer: how far it is, what it does right now, and what became of every file. */
+export default function TransferDetail() {
+  const { id = "" } = useParams({ strict: false });
+  const found = useTransfer(id);
+  if (found.data === undefined) {
+    return (
+      <>
+        <PageHeader title="Transfer" about={<AllTransfers />} />
+        {found.isError ? (
+          <ErrorState error={found.error} retry={() => void found.refetch()} />
+        ) : (
+          <Loading rows={4} height={90} />
+        )}
+      </>
+    );
+  }
+  const transfer = found.data;
+  return (
+    <>
+      <PageHeader title={titleOf(transfer)} about={<AllTransfers />}>
+        <Actions transfer={transfer} />
+      </PageHeader>
+      <Stack>
+        <Trouble transfer={transfer} />
+        <Overview transfer={transfer} at={found.dataUpdatedAt} />
+        <UnderWay id={id} moving={isMoving(transfer)} />
+        <FileTable transfer={transfer} />
+      </Stack>
+    </>
+  );
+}
+
+function AllTransfers() {
+  return (
+    <LinkAnchor to="/transfers" size="sm">
+      All transfers
+    </LinkAnchor>
+  );
+}
+
+/** What went wrong, or is waited for, and what can be done about it. */
+function Trouble({ transfer }: { transfer: Transfer }) {
+  const [, setState] = useSearchText("state");
+  const { files, error } = transfer;
+  if (isMoving(transfer) && error !== null) {
+    return (
+      <Alert color="orange" icon={<IconClock aria-hidden />} title="It is tried again by itself">
+        {error}
+      </Alert>
+    );
+  }
+  if (files.failed === 0 && error === null) return null;
+  const title = files.failed > 0 ? `${countOf(files.failed, "file")} failed` : "It failed";
+  return (
+    <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title={title}>
+      <Stack gap="xs" align="flex-start">
+        {files.failed > 0
+          ? "The list of files says why. Mend that, then retry: the files that are complete are left alone."
+          : error}
+        {files.failed > 0 && (
+          <Button size="xs" variant="light" color="red" onClick={() => setState("failed")}>
+            Show what failed
+          </Button>
+        )}
+      </Stack>
+    </Alert>
+  );
+}

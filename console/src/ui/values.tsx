@@ -1,0 +1,37 @@
+import { Text, type TextProps, Tooltip } from "@mantine/core";
+import { formatBytes, formatCount, formatExactTime, formatTime } from "~/ui/format";
+
+type Shown<T> = TextProps & { value: T | null | undefined };
+
+/** A time in local words, with the exact one in a tooltip; a dash without one. */
+export function Time({ value, ...props }: Shown<string | Date>) {
+  if (value === null || value === undefined) return <None {...props} />;
+  const time = new Date(value);
+  return (
+    <Tooltip label={formatExactTime(time)} withArrow openDelay={300}>
+      <Text component="time" span inherit dateTime={time.toISOString()} {...props}>
+        {formatTime(time)}
+      </Text>
+    </Tooltip>
+  );
+}
+
+/** A size in bytes, with the exact number in a tooltip; a dash without one. */
+export function Bytes({ value, ...props }: Shown<number>) {
+  if (value === null || value === undefined) return <None {...props} />;
+  return (
+    <Tooltip label={`${formatCount(value)} bytes`} withArrow openDelay={300}>
+      <Text span inherit {...props}>
+        {formatBytes(value)}
+      </Text>
+    </Tooltip>
+  );
+}
+
+function None(props: TextProps) {
+  return (
+    <Text span inherit c="dimmed" {...props}>
+      –
+    </Text>
+  );
+}

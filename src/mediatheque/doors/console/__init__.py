@@ -1,0 +1,1 @@
+"""The web console: pages that use the other doors, as files that were built beforehand."""
