@@ -32,7 +32,7 @@ async def test_a_killed_workers_job_goes_on_elsewhere_from_its_checkpoint_within
 
 async def kill_and_wait_for_takeover(crew: Fleet) -> None:
     (first,) = crew.start_workers(1)
-    job = await crew.enqueue("steps", steps=40, seconds=0.05)
+    job = await crew.enqueue("steps", steps=120, seconds=0.05)
     await crew.wait(job, lambda found: found.progress >= 0.25)
     crew.start_workers(1)
 

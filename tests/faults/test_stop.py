@@ -115,3 +115,30 @@ def test_a_service_that_is_still_starting_stops_at_once(tmp_path: Path, moment: 
     with pytest.raises(httpx.TransportError):
         service.http.get("/health")
     service.close()
+
+
+def test_a_store_that_never_answers_does_not_hold_the_stop(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = {
+            "MEDIATHEQUE_STORAGE_URL": "s3://bucket/prefix",
+            "MEDIATHEQUE_S3_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
+        service = Victim(tmp_path / "data", settings)
+        process = service.launch()
+        try:
+            silent.settimeout(60)
+            asking, _ = silent.accept()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0
+            asking.settimeout(15)
+            while asking.recv(1 << 16):  # until nobody is left who asks
+                pass
+            asking.close()
+        finally:
+            process.kill()
+            process.wait()
+            service.process = None
+            service.close()
+    assert service.log.read_text() == ""

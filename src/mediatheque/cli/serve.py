@@ -130,11 +130,18 @@ def _prepare(settings: Settings) -> None:
     def prepare() -> None:
         from mediatheque.cli.prepare import prepare_parts  # noqa: PLC0415 - nobody else needs it
 
+        # A Ctrl-C in the terminal is for the supervisor, which then ends this process.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         prepare_parts(settings)
 
     preparing = multiprocessing.get_context("fork").Process(target=prepare)
     preparing.start()
-    preparing.join()
+    try:
+        preparing.join()
+    finally:
+        # Who is told to stop does not wait for a store that does not answer.
+        preparing.terminate()
+        preparing.join()
     if preparing.exitcode != 0:
         sys.exit(preparing.exitcode)
 

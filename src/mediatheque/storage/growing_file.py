@@ -49,11 +49,10 @@ class GrowingFile:
         """
         given, self._waiting = [self._waiting, *pieces], b""
         for view in _gathered(given, start=self.position % _BLOCK):
-            rest = 0 if whole else (self.position + len(view)) % _BLOCK
-            if rest:
-                # Only the last one ends within a block.
-                self._waiting = bytes(view[-rest:])
+            # Only the last one ends within a block, in which it may begin, too.
+            rest = 0 if whole else min((self.position + len(view)) % _BLOCK, len(view))
             written = view[: len(view) - rest]
+            self._waiting = bytes(view[len(written) :])
             feed(written)
             self._write_all(written)
 

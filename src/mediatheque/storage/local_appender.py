@@ -134,7 +134,8 @@ class LocalAppender:
                 working.exception()
         if self._file is None:
             return
-        if self._position != self._kept:
+        # Not ``_position``, which does not count what was written before a write failed.
+        if self._file.position != self._kept:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
         self._unlock()
 

@@ -135,6 +135,10 @@ class ObjectAppender:
             self._room = part_bytes(None, self._filling)
         committing = self._commit(self._writer, self._key, completes=completes)
         self._finishing, self._writer = asyncio.create_task(committing), None
+        if completes and self._tails:
+            # They are merged, which takes memory: who waited for that with an object begun, and
+            # memory taken for it, could wait for ever.
+            await self._finished()
 
     async def _finished(self) -> None:
         if self._finishing is not None:

@@ -3,7 +3,8 @@
 For long runs of bytes that nobody reads before the object is whole. They are parts of one multipart
 upload, which is completed when the intake is joined; what is less than a part is kept in small
 objects meanwhile. Every run has an upload and a key of its own: what a process that was presumed
-dead still sends goes to an upload that its successors leave as it was recorded.
+dead still sends goes to an upload that its successors leave as it was recorded. So has what comes
+after very many parts, of which S3 takes 10,000 for one object.
 """
 
 import asyncio
@@ -11,16 +12,17 @@ import contextlib
 import threading
 import uuid
 
-from mediatheque.domain.errors import MediathequeError, TooLargeError
+from mediatheque.domain.errors import MediathequeError
 from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Part, Segment
 from mediatheque.storage import keys
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import Appended, Target
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_memory import PartBuffer, PartMemory
-from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
+from mediatheque.storage.part_sizes import part_bytes
 from mediatheque.storage.s3_bucket import S3Bucket
-from mediatheque.storage.s3_join import SMALLEST_PART, plan_parts, readable
+from mediatheque.storage.s3_join import SMALLEST_PART
+from mediatheque.storage.s3_runs import MOST_RUN_PARTS, first_number
 from mediatheque.storage.segments import (
     MOST_TAILS,
     SEGMENT_TYPE,
@@ -31,13 +33,11 @@ from mediatheque.storage.segments import (
 )
 from mediatheque.storage.stores import Store
 
+_LARGEST_PART = 32 << 20  # larger ones would leave the other uploads no memory
+
 
 class S3Appender:
-    """See ``Appender``. At most one part is being sent while the next one is filled.
-
-    Parts are numbered so that those before the first one are left for what came before, should the
-    store have to copy that in front of them.
-    """
+    """See ``Appender``. At most one part is being sent while the next one is filled."""
 
     def __init__(
         self, *, bucket: S3Bucket, store: Store, memory: PartMemory, intake: Intake, target: Target
@@ -46,17 +46,17 @@ class S3Appender:
         self._store = store
         self._memory = memory
         self._intake = intake
-        self._content_type = target.content_type
-        self._key = keys.beside(target.key, uuid.uuid4().hex[:8])
+        self._target = target
         full = count_full(intake.segments)
         self._before = intake.segments[:full]
-        self._parts: list[Segment] = []
+        self._parts: list[Segment] = []  # of the run
         self._tails = list(intake.segments[full:])  # of which the next part begins
         self._size = intake.size
         self._crc = RunningCrc(intake.crc64nvme)
-        self._number = len(plan_parts(readable(self._before))) + 1
+        self._key = self._new_key()
+        self._number = first_number(self._before, expected=target.expected)
         self._part: PartBuffer | None = None
-        self._upload: MultipartUpload | None = None
+        self._uploads: dict[str, MultipartUpload] = {}  # of runs, by their key
         self._sending: asyncio.Task[None] | None = None
         self._give_up = threading.Event()
         self._made: set[str] = set()
@@ -64,7 +64,7 @@ class S3Appender:
         self._closed = False
 
     async def write(self, piece: bytes) -> None:
-        """See ``Appender.write``. Raises TooLargeError beyond 10,000 parts, too."""
+        """See ``Appender.write``."""
         rest = memoryview(piece)
         while rest:
             if self._part is None:
@@ -79,7 +79,7 @@ class S3Appender:
             await self._hand_over()
         await self._sent()
         if self._part is not None:
-            await self._keep_tail(self._part)
+            await self._keep_tail()
         return await self.checkpoint()
 
     async def checkpoint(self) -> Appended:
@@ -104,21 +104,31 @@ class S3Appender:
             await asyncio.wait([self._sending])
             self._sending.exception()
         self._release()
-        if self._upload is not None and self._key not in self._flushed:
-            await self._bucket.run(self._upload.abort)
+        for key in self._uploads.keys() - self._flushed:
+            await self._bucket.run(self._uploads[key].abort)
         for key in self._made - self._flushed:
             # What cannot be deleted only takes room: it was never recorded.
             with contextlib.suppress(MediathequeError):
                 await self._store.delete(key)
 
     async def _new_part(self) -> PartBuffer:
-        if self._number > MOST_PARTS:
-            raise TooLargeError("There are more bytes than S3 can hold in one object.")
-        capacity = part_bytes(None, self._number)
-        await self._memory.take(capacity)
+        if self._number > MOST_RUN_PARTS:
+            await self._begin_run()
         # Tails go with the part that is on its way, if there is one.
         tails = [] if self._sending is not None else self._tails
-        return PartBuffer(capacity, capacity, start=sum(tail.size for tail in tails))
+        start = sum(tail.size for tail in tails)
+        usual = min(part_bytes(None, self._number), _LARGEST_PART)
+        capacity = max(usual, start + SMALLEST_PART)
+        await self._memory.take(capacity)
+        return PartBuffer(capacity, capacity, start=start)
+
+    async def _begin_run(self) -> None:
+        await self._sent()
+        self._before, self._parts = (*self._before, *self._parts), []
+        self._key, self._number = self._new_key(), 1
+
+    def _new_key(self) -> str:
+        return keys.beside(self._target.key, uuid.uuid4().hex[:8])
 
     def _release(self) -> None:
         if self._part is not None:
@@ -154,33 +164,43 @@ class S3Appender:
 
     def _send_part(self, part: PartBuffer, number: int) -> tuple[Segment, str]:
         """Return the part, and the CRC64NVME of what is new in it."""
-        if self._upload is None:
-            self._upload = MultipartUpload.begin(self._bucket, self._key, self._content_type)
+        upload = self._uploads.get(self._key)
+        if upload is None:
+            upload = MultipartUpload.begin(self._bucket, self._key, self._target.content_type)
+            self._uploads[self._key] = upload
         fresh = _crc(part.content(part.start))
         content = part.content()
-        etag = self._upload.send_part(
+        etag = upload.send_part(
             number, content, crc64nvme=_crc(content) if part.start else fresh, give_up=self._give_up
         )
-        return Segment(self._key, part.filled, Part(self._upload.id, number, etag)), fresh
+        return Segment(self._key, part.filled, Part(upload.id, number, etag)), fresh
 
-    async def _keep_tail(self, part: PartBuffer) -> None:
+    async def _keep_tail(self) -> None:
         """Make an object of what has been filled in, and give its memory back."""
-        writer = self._store.writer(
-            keys.staging(self._intake.id, uuid.uuid4().hex),
-            content_type=SEGMENT_TYPE,
-            size_hint=part.filled - part.start,
-        )
-        try:
-            await writer.write(bytes(part.content(part.start)))
-            stored = await writer.commit()
-        finally:
-            await writer.abort()
-        self._release()
-        self._made.add(stored.key)
-        self._tails.append(Segment(stored.key, stored.size))
-        self._advance(stored.crc64nvme, stored.size)
+        assert self._part is not None
+        part, self._part = self._part, None
+        self._sending = asyncio.create_task(self._send_tail(part))
+        await self._sent()
         if len(self._tails) > MOST_TAILS:
             await self._merge(first_to_merge(self._tails))
+
+    async def _send_tail(self, part: PartBuffer) -> None:
+        # Not through a writer: that takes memory, and who waited for more with some in hand could
+        # wait for ever.
+        key = keys.staging(self._intake.id, uuid.uuid4().hex)
+        self._made.add(key)
+        content = part.content(part.start)
+        try:
+            crc64nvme = await self._bucket.transfer(self._put_tail, key, content)
+        finally:
+            self._memory.give_back(part.reserved)
+        self._tails.append(Segment(key, len(content)))
+        self._advance(crc64nvme, len(content))
+
+    def _put_tail(self, key: str, content: memoryview) -> str:
+        crc64nvme = _crc(content)
+        self._bucket.put(key, SEGMENT_TYPE, content, crc64nvme=crc64nvme, give_up=self._give_up)
+        return crc64nvme
 
     async def _merge(self, first: int) -> None:
         merged = await merge(self._store, self._intake, self._tails[first:])

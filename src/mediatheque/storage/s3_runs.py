@@ -1,7 +1,11 @@
 """Joining intakes of which long runs are parts of multipart uploads already; see ``S3Appender``.
 
-The longest run becomes the object: the store copies what came before and after it to both sides of
-it. The others become objects first. Whatever a crash leaves of that is found by the next call.
+One run becomes the object: the store copies what came before and after it to both sides of it. The
+others become objects first. Whatever a crash leaves of that is found by the next call.
+
+S3 wants the parts of an object to be numbered from 1, without gaps (API Reference, CompletedPart).
+So one run at most leaves numbers for what came before it, and must become the object; all others
+begin with 1. When there is none, it is the run with which the intake begins.
 """
 
 from collections.abc import Sequence
@@ -10,6 +14,7 @@ from itertools import groupby
 
 from botocore.exceptions import ClientError
 
+from mediatheque.domain.errors import ConflictError
 from mediatheque.domain.intakes import Intake, Part, Segment
 from mediatheque.storage.intakes import lost
 from mediatheque.storage.multipart import MultipartUpload
@@ -18,8 +23,25 @@ from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_errors import is_gone
 from mediatheque.storage.s3_join import SMALLEST_PART, Piece, S3Join, plan_parts, readable, size_of
-from mediatheque.storage.segments import joined_now
+from mediatheque.storage.segments import joined, joined_now
 from mediatheque.storage.stores import ObjectInfo, Store
+
+MOST_RUN_PARTS = 9_000
+"""How many parts one run may have: the numbers behind them are for what the store copies there."""
+
+
+def first_number(before: Sequence[Segment], *, expected: int) -> int:
+    """Return with which number a run begins that comes behind ``before``.
+
+    It leaves numbers for that when it is ``expected`` to have more bytes, and no other does.
+    """
+    left = plan_parts(readable(before))
+    leave = (
+        not any(run.leaves_numbers for run in _runs(before))
+        and expected > sum(segment.size for segment in before)
+        and len(left) < MOST_RUN_PARTS
+    )
+    return len(left) + 1 if leave else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +53,11 @@ class _Run:
     end: int
     size: int
     parts: tuple[Part, ...]
+
+    @property
+    def leaves_numbers(self) -> bool:
+        """Whether parts that come before fit in front of its own."""
+        return self.parts[0].number > 1
 
     def upload(self, bucket: S3Bucket) -> MultipartUpload:
         """Return the upload with the parts that were acknowledged, and no others."""
@@ -55,29 +82,65 @@ class S3Runs:
         Raises ConflictError when acknowledged bytes are gone.
         """
         runs = _runs(self._intake.segments)
-        base = max(runs, key=lambda run: run.size, default=None)
+        base = self._base(runs)
         for run in runs:
             if run is not base:
                 await self._complete(run)
         if base is None:
-            return self._intake
-        done = await self._store.head(base.key)
-        if done is not None and done.size == self._intake.size:
-            if done.crc64nvme not in {None, self._intake.crc64nvme}:
-                raise lost(self._intake)
-            return done
-        before = plan_parts(readable(self._intake.segments[: base.start]))
-        after = plan_parts(readable(self._intake.segments[base.end :]))
-        first, last = base.parts[0].number, base.parts[-1].number
-        fits = len(before) < first and last + len(after) <= MOST_PARTS
-        if done is not None or not fits or (before and size_of(before[-1]) < SMALLEST_PART):
-            await self._complete(base)
             return replace(self._intake, segments=tuple(readable(self._intake.segments)))
-        joining = S3Join(self._bucket, self._store, self._memory, self._intake, base.key)
-        await joining.join_around(
-            base.upload(self._bucket), before=before, after=_numbered(after, last + 1)
+        done = await self._store.head(base.key)
+        if done is None:
+            return await self._join_around(base)
+        if done.size != self._intake.size:
+            return self._with_object(base, done)
+        if done.crc64nvme not in {None, self._intake.crc64nvme}:
+            raise lost(self._intake)
+        return done
+
+    def _base(self, runs: Sequence[_Run]) -> _Run | None:
+        """Return the run that becomes the object, if all others fit around it."""
+        base = next((run for run in runs if run.leaves_numbers), runs[0] if runs else None)
+        if base is None:
+            return None
+        before, after = self._around(base)
+        fits = len(before) + 1 == base.parts[0].number and not (
+            before and size_of(before[-1]) < SMALLEST_PART
         )
+        return base if fits and base.parts[-1].number + len(after) <= MOST_PARTS else None
+
+    def _around(self, base: _Run) -> tuple[list[Piece], list[Piece]]:
+        """Return what the store copies before a run and after it."""
+        segments = self._intake.segments
+        return (
+            plan_parts(readable(segments[: base.start])),
+            plan_parts(readable(segments[base.end :])),
+        )
+
+    async def _join_around(self, base: _Run) -> ObjectInfo:
+        before, after = self._around(base)
+        joining = S3Join(self._bucket, self._store, self._memory, self._intake, base.key)
+        try:
+            await joining.join_around(
+                base.upload(self._bucket),
+                before=before,
+                after=list(enumerate(after, start=base.parts[-1].number + 1)),
+            )
+        except ConflictError:
+            # Whoever was presumed dead may have completed the upload meanwhile.
+            made = await joined(self._store, self._intake, base.key)
+            if made is None:
+                raise
+            return made
         return await joined_now(self._store, self._intake, base.key)
+
+    def _with_object(self, base: _Run, done: ObjectInfo) -> Intake:
+        """Return the intake with the object that somebody made of fewer of its bytes."""
+        segments = self._intake.segments
+        size = sum(segment.size for segment in segments[: base.end])
+        if done.size < size:
+            raise lost(self._intake)
+        behind = readable(segments[base.end :])
+        return replace(self._intake, segments=(Segment(base.key, size), *behind))
 
     async def _complete(self, run: _Run) -> None:
         """Make an object of a run, if it is none yet; it may be longer than what was recorded."""
@@ -91,9 +154,12 @@ class S3Runs:
         try:
             run.upload(self._bucket).complete(size=run.size, crc64nvme=None)
         except ClientError as error:
-            if is_gone(error):
+            if not is_gone(error):
+                raise
+            # It is gone when its completion went through and only the answer was lost, too.
+            found = self._bucket.head(run.key)
+            if found is None or found.size < run.size:
                 raise lost(self._intake) from error
-            raise
 
 
 def _runs(segments: Sequence[Segment]) -> list[_Run]:
@@ -113,7 +179,3 @@ def _runs(segments: Sequence[Segment]) -> list[_Run]:
             )
         )
     return runs
-
-
-def _numbered(parts: Sequence[Piece], first: int) -> list[tuple[int, Piece]]:
-    return list(enumerate(parts, start=first))

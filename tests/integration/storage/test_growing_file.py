@@ -75,6 +75,15 @@ def test_a_file_is_continued_where_it_ends(descriptor: int) -> None:
     assert content_of(descriptor) == CONTENT
 
 
+def test_what_begins_and_ends_within_one_block_is_written_once(descriptor: int) -> None:
+    os.write(descriptor, CONTENT[:100])
+    file = GrowingFile(descriptor, 100)
+    file.write([CONTENT[100:300]], whole=False, feed=len)
+    assert (file.position, file.waiting) == (100, 200)
+    file.write([], whole=True, feed=len)
+    assert content_of(descriptor) == CONTENT[:300]
+
+
 @pytest.mark.parametrize("refuses", ["the flag", "the write"])
 def test_a_file_system_that_cannot_is_written_through_the_cache(
     descriptor: int, monkeypatch: pytest.MonkeyPatch, refuses: str

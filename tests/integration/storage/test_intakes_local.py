@@ -213,6 +213,22 @@ async def test_a_chunk_that_does_not_fit_is_told_so_and_leaves_what_was_there(
     assert await join(store, await append(store, intake, b"def")) == b"abcdef"
 
 
+async def test_a_disk_that_fills_up_behind_what_was_flushed_keeps_exactly_that(
+    store: LocalStore, small_files: None
+) -> None:
+    intake = new_intake()
+    appender = store.appender(intake)
+    await appender.write(b"abc")
+    intake = recorded(intake, await appender.flush())
+    await appender.write(b"x" * 3 * MIB)
+
+    with pytest.raises(StorageFullError):
+        await appender.flush()
+    await appender.close()
+
+    assert file_of(store, intake).stat().st_size == 3
+
+
 async def test_after_a_sync_that_failed_nothing_more_is_said_to_be_durable(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

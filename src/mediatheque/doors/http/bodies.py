@@ -33,6 +33,12 @@ _PATIENCE = 0.01
 
 _MOST_PATIENCE = 0.25
 _STOP_SECONDS = 0.5
+_KEEPING_SECONDS = 5.0
+"""How long at least a turn goes on while its reader keeps a piece.
+
+He may wait for memory that readers of bodies without a turn have: for ever, if turns never ended.
+"""
+
 _FAST = 64_000_000
 """Bytes per second at which a body earns back all the time that its turn waits for it.
 
@@ -103,7 +109,9 @@ class BodyReader:
                 turn.count(size)
                 if size:
                     # Not kept in a variable: it would stay in memory while the caller works.
+                    turn.is_kept = True
                     yield message.pop("body")
+                    turn.is_kept = False
         except StoppedError:
             # The server says that a body has ended a moment after its last byte.
             if received != announced:
@@ -176,7 +184,8 @@ class _Turn:
     One ends after ``_TURN_BYTES``, or when the client let it wait for longer than its patience.
     That starts small and grows with what arrives, so that slow clients, however many and however
     steady, hold turns for moments, and a fast one keeps its own across a hiccup. A body whose
-    client is slow waits without a turn until something arrives.
+    client is slow waits without a turn until something arrives, and so does one whose reader keeps
+    a piece for long: ``is_kept`` says that he has one.
     """
 
     def __init__(self, turns: asyncio.Semaphore) -> None:
@@ -184,6 +193,9 @@ class _Turn:
         self._held = False
         self._bytes_left = 0
         self._patience = 0.0
+        self._pieces = 0
+        self._looking: asyncio.TimerHandle | None = None
+        self.is_kept = False
 
     async def begin(self, stopping: asyncio.Event | None) -> None:
         """Wait for a turn, unless there is one that goes on. None comes once ``stopping``."""
@@ -197,12 +209,28 @@ class _Turn:
         self._held = True
         self._bytes_left = _TURN_BYTES
         self._patience = _PATIENCE
+        self._look_later()
 
     def end(self) -> None:
         """Give the turn up, if there is one."""
         if self._held:
             self._held = False
             self._turns.release()
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    def _look_later(self) -> None:
+        # Now and then, as a timer for every piece would cost more than passing it on.
+        loop = asyncio.get_running_loop()
+        self._looking = loop.call_later(_KEEPING_SECONDS, self._look, self._pieces)
+
+    def _look(self, pieces: int) -> None:
+        """End the turn if its reader has kept one piece since there were ``pieces``."""
+        if self.is_kept and self._pieces == pieces:
+            self.end()
+        else:
+            self._look_later()
 
     async def wait(self, arriving: asyncio.Future[Any]) -> bool:
         """Return whether ``arriving`` was done while the patience lasted."""
@@ -213,7 +241,8 @@ class _Turn:
         return bool(done)
 
     def count(self, size: int) -> None:
-        """Count ``size`` bytes that arrived."""
+        """Count a piece of ``size`` bytes that arrived."""
+        self._pieces += 1
         self._bytes_left -= size
         self._patience = min(_MOST_PATIENCE, self._patience + size / _FAST)
 

@@ -185,6 +185,19 @@ async def test_a_body_that_is_stopped_and_never_ceases_to_flow_ends_soon(
         await asyncio.wait_for(read(), SOON)
 
 
+async def test_a_turn_ends_while_its_reader_keeps_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """He may wait for memory that the reader of the other body has."""
+    monkeypatch.setattr(bodies, "_KEEPING_SECONDS", 0.02)
+    several = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
+    kept = several.pieces(request_with(Exchange([b"ab", b"c"])))
+    other = several.pieces(request_with(Exchange([b"de"])))
+    assert await anext(kept) == b"ab"
+
+    async with asyncio.timeout(SOON):
+        assert [piece async for piece in other] == [b"de"]
+        assert [piece async for piece in kept] == [b"c"]
+
+
 async def test_a_body_that_is_stopped_while_others_have_all_turns_ends_at_once() -> None:
     several = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
     flowing = several.pieces(request_with(Exchange([b"a"] * 10)))
