@@ -160,7 +160,7 @@ async def test_ctrl_c_pauses_and_the_same_command_goes_on(
 async def test_a_detached_transfer_can_be_watched_to_its_end(
     service: Service, folder: Path
 ) -> None:
-    (folder / "a").write_bytes(bytes(3 * MB))
+    (folder / "a").write_bytes(bytes(8 * MB))
     started = await run(
         service.url, "transfer", "a", "--detach", "--bandwidth", "2MB", folder=folder
     )

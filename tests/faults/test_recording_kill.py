@@ -97,7 +97,7 @@ def test_a_chunk_that_the_database_could_not_take_can_be_sent_again_by_its_numbe
     supervisor = service.processes()[0]
     supervisor.suspend()  # who would start the database again at once
     try:
-        service.postmaster().kill()
+        service.kill_database()
         caught.send()
         refused = caught.reply()
         assert refused.status == 503

@@ -134,7 +134,7 @@ def test_an_upload_goes_on_when_the_database_is_back(place: Place) -> None:
     supervisor = service.processes()[0]
     supervisor.suspend()  # who would start the database again at once
     try:
-        service.postmaster().kill()
+        service.kill_database()
         caught.sendall(CONTENT[HALF:])
         with caught:
             refused = read_reply(caught, "PATCH")

@@ -75,9 +75,26 @@ class Victim(Service):
         """Return the first process of the embedded database."""
         return next(one for one in self._children() if one.name() == "postgres")
 
+    def kill_database(self) -> None:
+        """Kill the embedded database; return when none of its processes answers any more."""
+        first = self.postmaster()
+        others = first.children(recursive=True)
+        first.kill()
+        deadline = time.monotonic() + _END_SECONDS
+        while any(map(_lives, others)):  # until they notice, they answer
+            assert time.monotonic() < deadline, others
+            time.sleep(0.01)
+
     def _children(self) -> list[psutil.Process]:
         assert self.process is not None
         return psutil.Process(self.process.pid).children()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _serves(process: psutil.Process) -> bool:

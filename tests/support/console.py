@@ -70,7 +70,7 @@ class Console:
         for look, (width, height, scheme) in _LOOKS.items():
             self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             self.page.set_viewport_size({"width": width, "height": height})
-            self.page.wait_for_timeout(250)  # for what moves to come to rest
+            self.page.wait_for_timeout(120)  # for what moves to come to rest
             self.page.screenshot(path=PICTURES / f"{name}-{look}.png")
         if size is not None:
             self.page.set_viewport_size(size)

@@ -89,7 +89,8 @@ async def test_a_file_that_changed_while_paused_is_stored_as_it_is_now(
 ) -> None:
     content = os.urandom(30 * MIB)
     stage.write({"large.bin": content})
-    paused = await pause_in_the_middle(stage, await stage.start(bandwidth=16 * MIB), 8 * MIB)
+    paused = await pause_in_the_middle(stage, await stage.start(bandwidth=6 * MIB), 8 * MIB)
+    assert paused.status is TransferStatus.PAUSED
     changed = bytes(100) + content[100:] + b"more"
     stage.write({"large.bin": changed})
 

@@ -17,8 +17,8 @@ async def test_pauses_grow_until_the_patience_is_over() -> None:
     with pytest.raises(UnavailableError):
         await retries.pause_after(error)
 
-    assert 0.1 <= lengths[0] < 0.3
-    assert 0.2 <= lengths[1] < 0.5
+    assert 0.1 <= lengths[0] < 1
+    assert 0.2 <= lengths[1] < 1
 
 
 async def test_a_pause_is_as_long_as_the_server_asks() -> None:
