@@ -83,6 +83,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Where bytes are kept: file:///folder, s3://bucket/prefix, "
             "gs://bucket/prefix or az://container/prefix. Default: `objects` in the data "
             "directory.",
+            extra={"secret": "url"},
         ),
     ] = None
     s3_endpoint: Annotated[

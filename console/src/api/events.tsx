@@ -55,7 +55,7 @@ class JobEvents {
   connection: Connection = "connecting";
 
   start(): () => void {
-    const look = () => (document.hidden ? this.close() : this.open());
+    const look = () => (document.hidden ? this.rest() : this.open());
     document.addEventListener("visibilitychange", look);
     look();
     return () => {
@@ -92,6 +92,12 @@ class JobEvents {
         for (const listener of this.listeners) listener(happening);
       });
     }
+  }
+
+  /** Hear nothing for a while. Who follows events sees by it that there may be some to catch up. */
+  private rest(): void {
+    this.close();
+    if (this.connection === "open") this.become("connecting");
   }
 
   private close(): void {

@@ -16,6 +16,16 @@ export async function lookIntoFolder(
   return answered(api.GET("/system/folders", { params: { query: { of, path } }, signal }));
 }
 
+/** Return the path of a `file:///` URI for people; bytes that are no UTF-8 stay escaped. */
+export function pathOf(uri: string): string {
+  const path = uri.replace(/^file:\/\//, "");
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
 /** Return the last name of a path: `2026` of `/srv/media/2026`. */
 export function lastName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1) || path;

@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, createTheme } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type NotificationProps } from "@mantine/core";
 
 /** A button that is only a cross needs a name. */
 const CLOSABLE = { closeButtonProps: { "aria-label": "Close" } };
@@ -12,7 +12,15 @@ export const theme = createTheme({
   autoContrast: true,
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
-  components: { Modal: { defaultProps: CLOSABLE }, Notification: { defaultProps: CLOSABLE } },
+  components: {
+    Modal: { defaultProps: CLOSABLE },
+    Notification: {
+      defaultProps: CLOSABLE,
+      // Below a title, its own grey has too little contrast.
+      styles: (_: unknown, { title }: NotificationProps) =>
+        title ? { description: { color: "var(--mantine-color-dimmed)" } } : {},
+    },
+  },
 });
 
 /** Text in a colour or dimmed, with enough contrast (WCAG 2.2, 1.4.3) on tinted grounds too. */

@@ -1,8 +1,11 @@
 import { ServiceError } from "~/api/errors";
 import { deleteMedia } from "~/api/library";
+import { askBeforeLeaving } from "~/local/leaving";
 
 /** How long a deletion can be undone. */
 const GRACE_MILLISECONDS = 8_000;
+/** Browsers refuse more requests at a time that may outlive their page, about 250 of them. */
+const AT_ONCE = 100;
 
 /** A media that is to be deleted, with everything that was made of it. */
 export interface Doomed {
@@ -48,13 +51,15 @@ export class Deletion {
     this.owner.end(this, []);
   };
 
-  /** Delete now. The requests are on their way when this returns, so that the page may be left. */
+  /**
+   * Delete now. The first requests are on their way when this returns, so that the page may be
+   * left; the browser asks before it is left while more are to come.
+   */
   carryOut = (): void => {
     this.decide();
     this.owner.begin(this);
     this.audience.begun();
-    void Promise.all(this.medias.map(attempt)).then((results) => {
-      const failures = results.filter((result) => result !== null);
+    void attemptAll(this.medias).then((failures) => {
       const kept = failures.map(({ media }) => media);
       this.owner.end(
         this,
@@ -68,6 +73,18 @@ export class Deletion {
     this.hold();
     this.isDecided = true;
   }
+}
+
+/** Delete medias, some at a time. Returns those that are still there. */
+async function attemptAll(medias: readonly Doomed[]): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  const reason = `deletion of ${medias[0]?.id}`;
+  for (let begin = 0; begin < medias.length; begin += AT_ONCE) {
+    askBeforeLeaving(reason, begin + AT_ONCE < medias.length);
+    const results = await Promise.all(medias.slice(begin, begin + AT_ONCE).map(attempt));
+    failures.push(...results.filter((result) => result !== null));
+  }
+  return failures;
 }
 
 async function attempt(media: Doomed): Promise<Failure | null> {

@@ -22,7 +22,8 @@ export interface Beginning {
  * What has not arrived waits in memory, and in the browser's storage for a reload.
  */
 export class ChunkSender {
-  interrupted = false;
+  /** Why the service takes no chunks at the moment: a sentence. */
+  trouble: string | null = null;
   recording: string | null;
   private readonly waiting: KeptChunk[];
   private next: number;
@@ -103,21 +104,21 @@ export class ChunkSender {
     for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       try {
         const result = await act();
-        this.become(false);
+        this.become(null);
         return result;
       } catch (error) {
         if (error instanceof ServiceError && error.status < 500 && error.status !== 408) {
           throw error;
         }
-        this.become(true);
+        this.become(error instanceof ServiceError ? error.message : "The connection is lost.");
         await soonOrOnline(wait);
       }
     }
   }
 
-  private become(interrupted: boolean): void {
-    if (this.interrupted === interrupted) return;
-    this.interrupted = interrupted;
+  private become(trouble: string | null): void {
+    if (this.trouble === trouble) return;
+    this.trouble = trouble;
     this.changed();
   }
 

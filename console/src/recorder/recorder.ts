@@ -18,6 +18,8 @@ export class Recorder {
   private snapshot: RecorderSnapshot = { ...IDLE, left: [] };
   private readonly watchers = new Set<() => void>();
   private source: Source | null = null;
+  /** Counts what was asked to be opened: what opens later than it is wanted is closed at once. */
+  private wanted = 0;
   private recorder: MediaRecorder | null = null;
   private sender: ChunkSender | null = null;
   private ticking: number | undefined;
@@ -38,13 +40,20 @@ export class Recorder {
   async open(choice: SourceChoice): Promise<void> {
     this.close();
     this.change({ ...IDLE, kind: choice.kind });
+    const { wanted } = this;
+    let source: Source;
     try {
-      this.source = await openSource(choice);
+      source = await openSource(choice);
     } catch (error) {
-      this.change({ error: wordsFor(error, choice.kind) });
+      if (this.wanted === wanted) this.change({ error: wordsFor(error, choice.kind) });
       return;
     }
-    const { stream } = this.source;
+    if (this.wanted !== wanted) {
+      source.close();
+      return;
+    }
+    this.source = source;
+    const { stream } = source;
     // The person may end what is shown by the browser's own button, or unplug a device.
     for (const track of stream.getVideoTracks()) track.onended = () => this.sourceEnded();
     this.change({ phase: "ready", stream });
@@ -90,8 +99,9 @@ export class Recorder {
     if (this.recorder?.state !== "inactive") this.recorder?.stop();
   }
 
-  /** Close the source, unless it is recorded. */
+  /** Close the source, or the one that the browser still asks about, unless it is recorded. */
   release(): void {
+    if (this.snapshot.phase === "idle") this.close();
     if (this.snapshot.phase !== "ready") return;
     this.close();
     this.change(IDLE);
@@ -104,6 +114,7 @@ export class Recorder {
 
   /** Send what a window that is gone has left behind, and complete it. */
   async recover(left: KeptRecording): Promise<void> {
+    this.close();
     this.forget(left);
     const waiting = await chunksOf(left.id);
     const { mimeType } = left;
@@ -146,6 +157,7 @@ export class Recorder {
   }
 
   private close(): void {
+    this.wanted += 1;
     this.source?.close();
     this.source = null;
     this.change({ stream: null });
@@ -153,8 +165,8 @@ export class Recorder {
 
   private sent(): void {
     if (this.sender === null) return;
-    const { waitingChunks, waitingBytes, interrupted } = this.sender;
-    this.change({ waitingChunks, waitingBytes, interrupted });
+    const { waitingChunks, waitingBytes, trouble } = this.sender;
+    this.change({ waitingChunks, waitingBytes, trouble });
   }
 
   private become(phase: Phase): void {

@@ -29,8 +29,8 @@ export interface RecorderSnapshot {
   readonly bytes: number;
   readonly waitingChunks: number;
   readonly waitingBytes: number;
-  /** The connection is lost, and is tried again. */
-  readonly interrupted: boolean;
+  /** Why chunks wait, which are tried again: a sentence. */
+  readonly trouble: string | null;
   /** The recording's id, once the service knows of it. */
   readonly id: string | null;
   /** A sentence. */
@@ -48,7 +48,7 @@ export const IDLE: Omit<RecorderSnapshot, "left"> = {
   bytes: 0,
   waitingChunks: 0,
   waitingBytes: 0,
-  interrupted: false,
+  trouble: null,
   id: null,
   error: null,
 };

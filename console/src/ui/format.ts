@@ -67,7 +67,7 @@ export function formatExactTime(time: Date): string {
 }
 
 /** Return a time as people say it: within a week how long ago, else the local date. */
-export function formatTime(time: Date, now = new Date()): string {
+export function formatTime(time: Date, now: Date): string {
   const seconds = (time.getTime() - now.getTime()) / 1000;
   const distance = Math.abs(seconds);
   if (distance > 7 * 86_400) return SHORT.format(time);

@@ -1,16 +1,18 @@
 import { Text, type TextProps, Tooltip } from "@mantine/core";
 import { formatBytes, formatCount, formatExactTime, formatTime } from "~/ui/format";
+import { usePassingTime } from "~/ui/use-passing-time";
 
 type Shown<T> = TextProps & { value: T | null | undefined };
 
 /** A time in local words, with the exact one in a tooltip; a dash without one. */
 export function Time({ value, ...props }: Shown<string | Date>) {
+  const now = usePassingTime();
   if (value === null || value === undefined) return <None {...props} />;
   const time = new Date(value);
   return (
     <Tooltip label={formatExactTime(time)} withArrow openDelay={300}>
       <Text component="time" span inherit dateTime={time.toISOString()} {...props}>
-        {formatTime(time)}
+        {formatTime(time, now)}
       </Text>
     </Tooltip>
   );

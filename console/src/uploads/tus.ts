@@ -41,7 +41,10 @@ export function send(
       if (request.getMethod() === "POST") request.setHeader("Idempotency-Key", creationKey());
     },
     onUploadUrlAvailable: () => {
-      if (upload.url !== null) progress.located(upload.url);
+      if (upload.url === null) return;
+      // The service tells addresses as others reach it; the page asks where it comes from itself.
+      upload.url = new URL(new URL(upload.url).pathname, window.location.href).href;
+      progress.located(upload.url);
     },
     onProgress: (bytes) => progress.sent(bytes),
     onSuccess: () => progress.finished(),

@@ -7,6 +7,7 @@ import {
   IconTrash,
   IconVideo,
 } from "@tabler/icons-react";
+import { lastName, pathOf } from "~/api/folders";
 import type { Job } from "~/api/jobs";
 import { countOf } from "~/ui/format";
 
@@ -46,19 +47,9 @@ export function jobTitle(job: Job): string {
 }
 
 function transferTitle(sources: string[], count: number): string {
-  const first = lastName(sources[0] ?? "");
+  const first = lastName(pathOf(sources[0] ?? "").replace(/\/$/, ""));
   const others = count > 1 ? ` and ${countOf(count - 1, "other")}` : "";
   return `Transfer of ${first}${others}`;
-}
-
-/** Return the last name of a `file:` URI, in which `%` escapes bytes that may be no text. */
-function lastName(uri: string): string {
-  const name = uri.replace(/\/+$/, "").split("/").at(-1) ?? uri;
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }
 
 function processingTitle(steps: string[], medias: number): string {

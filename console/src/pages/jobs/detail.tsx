@@ -1,7 +1,7 @@
-import { Anchor, Box, Code, Grid, Group, Paper, Stack, Text } from "@mantine/core";
-import { IconArrowLeft } from "@tabler/icons-react";
-import { Link, useParams } from "@tanstack/react-router";
+import { Box, Code, Grid, Group, Paper, Stack, Text } from "@mantine/core";
+import { useParams } from "@tanstack/react-router";
 import type { Job } from "~/api/jobs";
+import { BackLink } from "~/ui/back-link";
 import { CopyButton } from "~/ui/copy-button";
 import { JobStatus, ProgressBar } from "~/ui/job-status";
 import { Loading } from "~/ui/loading";
@@ -28,11 +28,7 @@ export default function JobsDetail() {
   const job = useJob(id);
   return (
     <>
-      <Anchor component={Link} to="/jobs" size="sm">
-        <Group gap={4} component="span" display="inline-flex" mb="xs">
-          <IconArrowLeft size={15} aria-hidden /> All jobs
-        </Group>
-      </Anchor>
+      <BackLink to="/jobs">All jobs</BackLink>
       {job.data === undefined ? (
         <>
           <PageHeader title="Job" about={id} />

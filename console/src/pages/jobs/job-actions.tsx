@@ -4,10 +4,11 @@ import { notifications } from "@mantine/notifications";
 import { IconTrash } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import type { Job } from "~/api/jobs";
+import { tellFailure } from "~/ui/tell-failure";
 import { jobTitle } from "./about-job";
 import { useDeleteJob } from "./queries";
 import { signalsFor } from "./signals";
-import { tellFailure, useSteering } from "./steering";
+import { useSteering } from "./steering";
 
 /** What can be done with a job in the status that it has. */
 export function JobActions({ job }: { job: Job }) {

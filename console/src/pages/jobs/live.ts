@@ -1,7 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
-import { type JobHappening, useConnection, useJobEvents } from "~/api/events";
+import { type JobHappening, useJobEvents } from "~/api/events";
 import { type Job, type JobFilters, listJobs } from "~/api/jobs";
+import { useEventsOpened } from "~/api/live";
 import { inserted, type Pages, updated } from "./order";
 import { KEYS } from "./queries";
 
@@ -65,14 +66,7 @@ export function useLiveJobs(filters: JobFilters, sort: string): void {
     waiting.current ??= window.setTimeout(() => flush().catch(() => {}), PATIENCE_MILLISECONDS);
   });
 
-  const connection = useConnection();
-  const before = useRef(connection);
-  useEffect(() => {
-    if (before.current === "lost" && connection === "open") {
-      client.invalidateQueries({ queryKey: ["jobs"] });
-    }
-    before.current = connection;
-  }, [client, connection]);
+  useEventsOpened(() => void client.invalidateQueries({ queryKey: KEYS.all }));
 
   useEffect(
     () => () => {

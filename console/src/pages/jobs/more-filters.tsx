@@ -1,5 +1,5 @@
 import { Group, NumberInput, SimpleGrid, TextInput } from "@mantine/core";
-import { useDraft } from "./draft";
+import { useDraft } from "~/ui/use-draft";
 import {
   type Chosen,
   EXACT,

@@ -1,4 +1,4 @@
-import { Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { IconFilterOff, IconListDetails } from "@tabler/icons-react";
 import { countOf } from "~/ui/format";
 import { Loading } from "~/ui/loading";
@@ -35,7 +35,9 @@ export default function JobsPage() {
       <FilterBar {...{ chosen, choose, clear, sort, setSort }} />
       {list.isPending && <Loading rows={8} />}
       {list.isError && <ErrorState error={list.error} retry={() => list.refetch()} />}
-      {list.isSuccess && jobs.length === 0 && <NoJobs filtered={Object.keys(chosen).length > 0} />}
+      {list.isSuccess && jobs.length === 0 && (
+        <NoJobs clear={Object.keys(chosen).length > 0 ? clear : null} />
+      )}
       {jobs.length > 0 && (
         <>
           <JobsTable
@@ -53,10 +55,18 @@ export default function JobsPage() {
   );
 }
 
-function NoJobs({ filtered }: { filtered: boolean }) {
-  if (filtered) {
+function NoJobs({ clear }: { clear: (() => void) | null }) {
+  if (clear !== null) {
     return (
-      <EmptyState icon={IconFilterOff} title="No job is like that">
+      <EmptyState
+        icon={IconFilterOff}
+        title="No job is like that"
+        action={
+          <Button variant="light" onClick={clear}>
+            Show all jobs
+          </Button>
+        }
+      >
         Choose fewer filters, or wait: a job that fits them appears here by itself.
       </EmptyState>
     );

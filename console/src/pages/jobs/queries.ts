@@ -15,12 +15,14 @@ import {
   showJob,
   signalJob,
 } from "~/api/jobs";
+import { FOLLOWING } from "~/api/live";
 import { type Pages, removed, updated } from "./order";
 
 const PAGE = 100;
 
 /** The keys of what is remembered of jobs. */
 export const KEYS = {
+  all: ["jobs"],
   lists: ["jobs", "list"],
   list: (filters: JobFilters, sort: string) => ["jobs", "list", filters, sort],
   counts: ["jobs", "count"],
@@ -30,6 +32,7 @@ export const KEYS = {
 /** Jobs page by page, as far as they were scrolled to. */
 export function useJobs(filters: JobFilters, sort: string) {
   return useInfiniteQuery({
+    ...FOLLOWING,
     queryKey: KEYS.list(filters, sort),
     queryFn: ({ pageParam, signal }) =>
       listJobs({ filters, sort, size: PAGE, after: pageParam, signal }),
@@ -41,6 +44,7 @@ export function useJobs(filters: JobFilters, sort: string) {
 
 export function useJobCount(filters: JobFilters) {
   return useQuery({
+    ...FOLLOWING,
     queryKey: [...KEYS.counts, filters],
     queryFn: ({ signal }) => countJobs(filters, signal),
     placeholderData: keepPreviousData,
@@ -49,6 +53,7 @@ export function useJobCount(filters: JobFilters) {
 
 export function useJob(id: string) {
   return useQuery({
+    ...FOLLOWING,
     queryKey: KEYS.one(id),
     queryFn: ({ signal }) => showJob(id, signal),
   });

@@ -2,9 +2,9 @@ import { Text } from "@mantine/core";
 import { modals } from "@mantine/modals";
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
-import { messageOf } from "~/api/errors";
 import { type Job, type JobFilters, type Signal, type Signalled, signalJobs } from "~/api/jobs";
 import { countOf } from "~/ui/format";
+import { tellFailure } from "~/ui/tell-failure";
 import { KEYS, useSignalJob } from "./queries";
 import { SIGNALS, type SignalAbout } from "./signals";
 
@@ -16,7 +16,7 @@ export function useSteering() {
   const { mutate, isPending } = useSignalJob();
 
   const steer = (job: Job, signal: Signal) =>
-    mutate({ id: job.id, signal }, { onError: (error) => tellFailure(error) });
+    mutate({ id: job.id, signal }, { onError: tellFailure });
 
   const steerMany = async (several: JobFilters[], about: SignalAbout) => {
     const done: Signalled = { signalled: 0, refused: 0 };
@@ -70,8 +70,4 @@ function tellSignalled({ signal }: SignalAbout, { signalled, refused }: Signalle
         ? "Jobs that run stop a moment later."
         : "Those were in a status that does not allow it.",
   });
-}
-
-export function tellFailure(error: unknown): void {
-  notifications.show({ color: "red", title: "That did not work", message: messageOf(error) });
 }

@@ -1,4 +1,4 @@
-import { type RefObject, useLayoutEffect, useRef, useState } from "react";
+import { type RefObject, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { MediaCard } from "./card";
 import classes from "./grid.module.css";
 import type { ListProps } from "./list";
@@ -9,7 +9,7 @@ const GAP = 16;
 const TEXT_HEIGHT = 60;
 
 /** Medias as cards. Only those near to what is seen are in the page. */
-export function MediaGrid({ medias, chosen, toggle, needMore }: ListProps) {
+export function MediaGrid({ medias, inSight, chosen, toggle, needMore }: ListProps) {
   const ref = useRef<HTMLUListElement>(null);
   const width = useWidth(ref);
   const least = width < 2 * LEAST_WIDTH + GAP ? 150 : LEAST_WIDTH;
@@ -22,6 +22,11 @@ export function MediaGrid({ medias, chosen, toggle, needMore }: ListProps) {
     height: height + GAP,
     needMore,
   });
+  const first = rows.start * columns;
+  const end = rows.end * columns;
+  useEffect(() => {
+    inSight.current = Math.floor((first + end) / 2);
+  }, [first, end, inSight]);
 
   return (
     <ul
@@ -36,14 +41,9 @@ export function MediaGrid({ medias, chosen, toggle, needMore }: ListProps) {
         gap: GAP,
       }}
     >
-      {medias.slice(rows.start * columns, rows.end * columns).map((item, at) => (
+      {medias.slice(first, end).map((item, at) => (
         <li key={item.id}>
-          <MediaCard
-            item={item}
-            index={rows.start * columns + at}
-            chosen={chosen.has(item.id)}
-            toggle={toggle}
-          />
+          <MediaCard item={item} index={first + at} chosen={chosen.has(item.id)} toggle={toggle} />
         </li>
       ))}
     </ul>

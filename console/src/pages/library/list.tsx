@@ -1,12 +1,15 @@
 import { Button, Center, Loader } from "@mantine/core";
 import { IconMovie, IconSearchOff } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
+import type { RefObject } from "react";
 import type { LibraryItem } from "~/api/library";
 import { EmptyState, ErrorState } from "~/ui/states";
 import type { Chosen } from "./selection";
 
 export interface ListProps {
   medias: LibraryItem[];
+  /** Is told the place of the media in the middle of those in sight. */
+  inSight: RefObject<number>;
   chosen: Chosen;
   toggle: (index: number, range: boolean) => void;
   /** The end of what has been loaded comes near. */

@@ -1,12 +1,14 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useCallback, useState } from "react";
+import { type RefObject, useCallback, useState } from "react";
 import type { LibraryItems, LibraryParameters } from "~/api/library";
 import { useLibraryChanges } from "~/api/library-changes";
-import { findFirst } from "./queries";
-import { type Pages, pagesKey, withReplaced } from "./shown";
+import { findFirst, findNext } from "./queries";
+import { type Pages, pageAt, pagesKey, withReread } from "./shown";
 
 /** So far from its top, in pixels, the page counts as read from there. */
 const NEAR_THE_TOP = 120;
+
+type Cursors = Pages["pageParams"];
 
 interface News {
   parameters: LibraryParameters;
@@ -19,9 +21,9 @@ interface News {
  * Keep the list as it is in the library, without moving what somebody looks at.
  *
  * New medias are shown at once at the top of the page; further down they are `news`, until `show`
- * is called.
+ * is called. There the page that has the media at the place `inSight` is kept as it is, too.
  */
-export function useLiveMedias(parameters: LibraryParameters) {
+export function useLiveMedias(parameters: LibraryParameters, inSight: RefObject<number>) {
   const client = useQueryClient();
   const [news, setNews] = useState<News | null>(null);
 
@@ -31,6 +33,18 @@ export function useLiveMedias(parameters: LibraryParameters) {
       client.setQueryData<Pages>(pagesKey(parameters), { pages: [first], pageParams: [null] });
     },
     [client, parameters],
+  );
+
+  const put = useCallback(
+    (
+      key: readonly unknown[],
+      change: (pages: LibraryItems[], cursors: Cursors) => LibraryItems[],
+    ) =>
+      client.setQueryData<Pages>(
+        key,
+        (now) => now && { ...now, pages: change(now.pages, now.pageParams) },
+      ),
+    [client],
   );
 
   const look = useCallback(async () => {
@@ -45,10 +59,16 @@ export function useLiveMedias(parameters: LibraryParameters) {
     }
     const count = countNew(first, shown);
     if (count > 0) setNews({ parameters, first, count });
-    const [top, ...rest] = withReplaced(shown.pages, first.items);
-    if (top === undefined) return;
-    client.setQueryData<Pages>(key, { ...shown, pages: [{ ...top, count: first.count }, ...rest] });
-  }, [client, parameters, begin]);
+    put(key, (pages) => {
+      const [top, ...rest] = withReread(pages, 0, first);
+      return top === undefined ? pages : [{ ...top, count: first.count }, ...rest];
+    });
+    const at = pageAt(shown.pages, inSight.current);
+    const cursor = shown.pageParams[at];
+    if (!cursor) return;
+    const again = await findNext(parameters, cursor);
+    put(key, (pages, cursors) => (cursors[at] === cursor ? withReread(pages, at, again) : pages));
+  }, [client, parameters, begin, put, inSight]);
 
   useLibraryChanges(look);
 

@@ -2,7 +2,7 @@ import { Anchor, Button, Stack } from "@mantine/core";
 import { useLocalStorage } from "@mantine/hooks";
 import { IconArrowUp, IconUpload } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 import type { LibraryItem, LibraryItems } from "~/api/library";
 import { countOf } from "~/ui/format";
 import { PageHeader } from "~/ui/page-header";
@@ -21,7 +21,8 @@ export default function LibraryPage() {
   const { search, change, clear } = useLibrarySearch();
   const parameters = useMemo(() => parametersOf(search), [search]);
   const found = useMedias(parameters);
-  const { news, show } = useLiveMedias(parameters);
+  const inSight = useRef(0);
+  const { news, show } = useLiveMedias(parameters, inSight);
   const selection = useSelection(found.medias);
   const tags = useMemo(() => tagsOf(found.first), [found.first]);
   const [view, setView] = useLocalStorage<View>({
@@ -68,7 +69,7 @@ export default function LibraryPage() {
             {countOf(news, "new media", "new medias")}: show
           </Button>
         )}
-        <Results {...{ found, selection, view, search, change, clear }} />
+        <Results {...{ found, inSight, selection, view, search, change, clear }} />
       </Stack>
       <Actions chosen={selection.chosen} clear={selection.clear} />
     </div>

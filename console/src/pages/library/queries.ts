@@ -12,14 +12,17 @@ export function findFirst(parameters: LibraryParameters, signal?: AbortSignal) {
   return findMedias({ ...parameters, limit: FIRST_PAGE }, signal);
 }
 
+/** Ask for what comes after another page. */
+export function findNext(parameters: LibraryParameters, cursor: string, signal?: AbortSignal) {
+  return findMedias({ ...parameters, limit: NEXT_PAGE, cursor }, signal);
+}
+
 /** The medias that pass the filters, as many as have been scrolled to. */
 export function useMedias(parameters: LibraryParameters) {
   const query = useInfiniteQuery({
     queryKey: pagesKey(parameters),
     queryFn: ({ pageParam, signal }) =>
-      pageParam === null
-        ? findFirst(parameters, signal)
-        : findMedias({ ...parameters, limit: NEXT_PAGE, cursor: pageParam }, signal),
+      pageParam === null ? findFirst(parameters, signal) : findNext(parameters, pageParam, signal),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
     placeholderData: keepPreviousData,

@@ -1,4 +1,4 @@
-import { useCallback } from "react";
+import { type RefObject, useCallback } from "react";
 import { Loading } from "~/ui/loading";
 import { ErrorState } from "~/ui/states";
 import { MediaGrid } from "./grid";
@@ -11,6 +11,7 @@ import type { View } from "./toolbar";
 
 interface ResultsProps {
   found: ReturnType<typeof useMedias>;
+  inSight: RefObject<number>;
   selection: ReturnType<typeof useSelection>;
   view: View;
   search: LibrarySearch;
@@ -19,7 +20,8 @@ interface ResultsProps {
 }
 
 /** The medias that were found, or why there are none. */
-export function Results({ found, selection, view, search, change, clear }: ResultsProps) {
+export function Results(props: ResultsProps) {
+  const { found, inSight, selection, view, search, change, clear } = props;
   const { query, medias } = found;
   const { fetchNextPage, hasNextPage, isFetching, isError } = query;
   const needMore = useCallback(() => {
@@ -32,7 +34,8 @@ export function Results({ found, selection, view, search, change, clear }: Resul
   if (medias.length === 0) {
     return countFilters(search) > 0 ? <NothingFound clear={clear} /> : <EmptyLibrary />;
   }
-  const list = { medias, chosen: selection.chosen, toggle: selection.toggle, needMore };
+  const { chosen, toggle } = selection;
+  const list = { medias, inSight, chosen, toggle, needMore };
   return (
     <div style={{ opacity: query.isPlaceholderData ? 0.5 : 1 }} aria-busy={query.isPlaceholderData}>
       {view === "grid" ? (

@@ -41,6 +41,31 @@ export function withReplaced(pages: LibraryItems[], items: LibraryItem[]): Libra
   );
 }
 
+/**
+ * Return pages of which one was read again: what changed is new in it, and what is gone is not.
+ *
+ * What stands behind all that it still has may only have been pushed out by what has come in.
+ */
+export function withReread(pages: LibraryItems[], at: number, again: LibraryItems): LibraryItems[] {
+  const page = pages[at];
+  if (page === undefined) return pages;
+  const newer = new Map(again.items.map((item) => [item.id, item]));
+  const last = page.items.findLastIndex(({ id }) => newer.has(id));
+  const items = page.items
+    .filter(({ id }, index) => index > last || newer.has(id))
+    .map((item) => newer.get(item.id) ?? item);
+  return pages.with(at, { ...page, items });
+}
+
+/** Return which page has the media that is at a place of the list. */
+export function pageAt(pages: LibraryItems[], place: number): number {
+  let end = 0;
+  return pages.findIndex(({ items }) => {
+    end += items.length;
+    return place < end;
+  });
+}
+
 function without(pages: LibraryItems[], ids: ReadonlySet<string>): LibraryItems[] {
   const lengths = (all: LibraryItems[]) => all.reduce((sum, page) => sum + page.items.length, 0);
   const left = pages.map((page) =>

@@ -1,7 +1,7 @@
 import { Input, NumberInput, Popover, Stack } from "@mantine/core";
 import { IconRuler2 } from "@tabler/icons-react";
 import { formatBytes } from "~/ui/format";
-import { useDraft } from "./draft";
+import { useDraft } from "~/ui/use-draft";
 import type { LibrarySearch } from "./search";
 
 const MIB = 2 ** 20;

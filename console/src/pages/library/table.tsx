@@ -1,5 +1,5 @@
 import { Table } from "@mantine/core";
-import { useRef } from "react";
+import { useEffect, useRef } from "react";
 import type { ListProps } from "./list";
 import { useVirtualRows } from "./rows";
 import classes from "./table.module.css";
@@ -9,7 +9,8 @@ import { MediaRow, ROW_HEIGHT } from "./table-row";
 interface TableProps extends ListProps, HeadProps {}
 
 /** Medias as the rows of a table. Only those near to what is seen are in the page. */
-export function MediaTable({ medias, chosen, toggle, needMore, sort, change }: TableProps) {
+export function MediaTable(props: TableProps) {
+  const { medias, inSight, chosen, toggle, needMore, sort, change } = props;
   const body = useRef<HTMLTableSectionElement>(null);
   const rows = useVirtualRows({
     element: body,
@@ -17,17 +18,21 @@ export function MediaTable({ medias, chosen, toggle, needMore, sort, change }: T
     height: ROW_HEIGHT,
     needMore,
   });
+  const { start, end } = rows;
+  useEffect(() => {
+    inSight.current = Math.floor((start + end) / 2);
+  }, [start, end, inSight]);
 
   return (
     <Table className={classes.table} aria-rowcount={medias.length + 1}>
       <TableHead sort={sort} change={change} />
       <Table.Tbody ref={body}>
         <Space height={rows.above} />
-        {medias.slice(rows.start, rows.end).map((item, at) => (
+        {medias.slice(start, end).map((item, at) => (
           <MediaRow
             key={item.id}
             item={item}
-            index={rows.start + at}
+            index={start + at}
             chosen={chosen.has(item.id)}
             toggle={toggle}
           />

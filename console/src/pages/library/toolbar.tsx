@@ -16,7 +16,7 @@ import {
   IconSearch,
 } from "@tabler/icons-react";
 import { memo } from "react";
-import { useDraft } from "./draft";
+import { useDraft } from "~/ui/use-draft";
 import { type FilterProps, Filters } from "./filters";
 import { countFilters, SORTS, type Sort } from "./search";
 import classes from "./toolbar.module.css";

@@ -59,9 +59,8 @@ function RecordingDesk() {
   useEffect(() => () => recorder.release(), []);
   const choose = (next: SourceChoice) => {
     setChoice(next);
-    if (phase !== "ready") return;
     // A screen is not opened before somebody asks for it: the browser shows a dialog.
-    if (next.kind === choice.kind) void recorder.open(next);
+    if (phase === "ready" && next.kind === choice.kind) void recorder.open(next);
     else recorder.release();
   };
 

@@ -1,20 +1,20 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { answered, api } from "~/api/client";
-import { useConnection, useJobEvents } from "~/api/events";
+import { useJobEvents } from "~/api/events";
+import { FOLLOWING, useEventsOpened } from "~/api/live";
 import type { ReceivedRecording } from "~/recorder/service";
 
 /** A recording that the service has, with how far its job is: a ratio from 0 to 1. */
 export function useReceived(id: string) {
   const key = ["recordings", id];
   const client = useQueryClient();
-  const connection = useConnection();
   const [progress, setProgress] = useState(0);
   const query = useQuery({
+    ...FOLLOWING,
     queryKey: key,
     queryFn: () =>
       answered(api.GET("/recordings/{video_id}", { params: { path: { video_id: id } } })),
-    staleTime: 0,
   });
 
   useJobEvents(({ job, kind, progress: now }) => {
@@ -26,10 +26,7 @@ export function useReceived(id: string) {
       void client.invalidateQueries({ queryKey: key });
     }
   });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what happened while it was lost is not told
-  useEffect(() => {
-    if (connection === "open") void client.invalidateQueries({ queryKey: ["recordings", id] });
-  }, [connection]);
+  useEventsOpened(() => void client.invalidateQueries({ queryKey: key }));
 
   return { ...query, progress };
 }

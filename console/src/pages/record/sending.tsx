@@ -5,21 +5,21 @@ import { countOf, formatBytes } from "~/ui/format";
 
 /** How much was recorded, and how much of it the service does not have yet. */
 export function Amounts({ snapshot }: { snapshot: RecorderSnapshot }) {
-  const { bytes, waitingChunks, waitingBytes, interrupted } = snapshot;
+  const { bytes, waitingChunks, waitingBytes, trouble } = snapshot;
   return (
     <Stack gap="xs">
       <Group gap="xs" justify="space-between">
         <Text size="sm">{formatBytes(bytes)} recorded</Text>
-        <Text size="sm" c={interrupted ? "var(--mantine-color-text)" : "dimmed"}>
+        <Text size="sm" c={trouble !== null ? "var(--mantine-color-text)" : "dimmed"}>
           {waitingChunks === 0
             ? "All of it has arrived"
             : `${countOf(waitingChunks, "chunk")} (${formatBytes(waitingBytes)}) on the way`}
         </Text>
       </Group>
-      {interrupted && (
+      {trouble !== null && (
         <Alert color="orange" icon={<IconPlugConnectedX aria-hidden />} role="status">
-          The connection is lost. What is recorded waits in this browser, and is sent in order as
-          soon as the service answers.
+          {trouble} What is recorded waits in this browser, and is sent in order as soon as the
+          service takes it.
         </Alert>
       )}
     </Stack>

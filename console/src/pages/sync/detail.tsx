@@ -7,7 +7,7 @@ import { Operations } from "~/pages/sync/plan/operations";
 import { PlanCards } from "~/pages/sync/plan/plan-cards";
 import { useIsPaused, useSync } from "~/pages/sync/queries";
 import { operationsOf, outcomeOf, sourceName, wantsForce } from "~/pages/sync/words";
-import { LinkAnchor } from "~/ui/links";
+import { BackLink } from "~/ui/back-link";
 import { Loading } from "~/ui/loading";
 import { PageHeader } from "~/ui/page-header";
 import { ErrorState } from "~/ui/states";
@@ -22,7 +22,8 @@ export default function SyncDetail() {
   if (sync === undefined) {
     return (
       <>
-        <PageHeader title={`Sync ${id}`} about={<AllSyncs />} />
+        <BackLink to="/sync">All syncs</BackLink>
+        <PageHeader title={`Sync ${id}`} />
         {found.isError ? (
           <ErrorState error={found.error} retry={() => void found.refetch()} />
         ) : (
@@ -34,7 +35,8 @@ export default function SyncDetail() {
   const { plan } = sync;
   return (
     <>
-      <PageHeader title={`${sourceName(sync)} → ${sync.dest}`} about={<AllSyncs />}>
+      <BackLink to="/sync">All syncs</BackLink>
+      <PageHeader title={`${sourceName(sync)} → ${sync.dest}`}>
         <Actions sync={sync} paused={paused} />
       </PageHeader>
       <Stack>
@@ -59,13 +61,5 @@ export default function SyncDetail() {
         {plan !== null && operationsOf(plan) > 0 && <Operations sync={sync} plan={plan} />}
       </Stack>
     </>
-  );
-}
-
-function AllSyncs() {
-  return (
-    <LinkAnchor to="/sync" size="sm">
-      All syncs
-    </LinkAnchor>
   );
 }

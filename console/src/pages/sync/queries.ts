@@ -1,7 +1,5 @@
 import { useThrottledCallback } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { messageOf } from "~/api/errors";
 import { useJobEvents } from "~/api/events";
 import { FOLLOWING, useEventsOpened } from "~/api/live";
 import {
@@ -21,6 +19,7 @@ import {
   startSync,
   syncJobStatus,
 } from "~/api/sync";
+import { tellFailure } from "~/ui/tell-failure";
 
 const LIST_MILLISECONDS = 1_000;
 const OPERATIONS_MILLISECONDS = 3_000;
@@ -33,8 +32,6 @@ const keys = {
   operations: (id: number) => ["sync", id, "operations"],
   schedules: ["sync", "schedules"],
 };
-
-const fail = (error: unknown) => notifications.show({ color: "red", message: messageOf(error) });
 
 /** Every sync, newest first; they follow what happens. */
 export function useSyncs() {
@@ -141,7 +138,7 @@ export function useCancelling(id: number) {
       client.setQueryData(keys.one(id), sync);
       void client.invalidateQueries({ queryKey: keys.all });
     },
-    onError: fail,
+    onError: tellFailure,
   });
 }
 
@@ -151,7 +148,7 @@ export function useSignalling(job: string) {
   return useMutation({
     mutationFn: (signal: Signal) => signalSync(job, signal),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.all }),
-    onError: fail,
+    onError: tellFailure,
   });
 }
 
@@ -173,6 +170,6 @@ export function useRemoveSchedule() {
   return useMutation({
     mutationFn: (id: number) => removeSchedule(id),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.schedules }),
-    onError: fail,
+    onError: tellFailure,
   });
 }

@@ -8,8 +8,8 @@ import { Overview } from "~/pages/transfers/detail/overview";
 import { UnderWay } from "~/pages/transfers/detail/under-way";
 import { useTransfer } from "~/pages/transfers/queries";
 import { isMoving, titleOf } from "~/pages/transfers/words";
+import { BackLink } from "~/ui/back-link";
 import { countOf } from "~/ui/format";
-import { LinkAnchor } from "~/ui/links";
 import { Loading } from "~/ui/loading";
 import { PageHeader } from "~/ui/page-header";
 import { useSearchText } from "~/ui/search-params";
@@ -22,7 +22,8 @@ export default function TransferDetail() {
   if (found.data === undefined) {
     return (
       <>
-        <PageHeader title="Transfer" about={<AllTransfers />} />
+        <BackLink to="/transfers">All transfers</BackLink>
+        <PageHeader title="Transfer" />
         {found.isError ? (
           <ErrorState error={found.error} retry={() => void found.refetch()} />
         ) : (
@@ -34,7 +35,8 @@ export default function TransferDetail() {
   const transfer = found.data;
   return (
     <>
-      <PageHeader title={titleOf(transfer)} about={<AllTransfers />}>
+      <BackLink to="/transfers">All transfers</BackLink>
+      <PageHeader title={titleOf(transfer)}>
         <Actions transfer={transfer} />
       </PageHeader>
       <Stack>
@@ -44,14 +46,6 @@ export default function TransferDetail() {
         <FileTable transfer={transfer} />
       </Stack>
     </>
-  );
-}
-
-function AllTransfers() {
-  return (
-    <LinkAnchor to="/transfers" size="sm">
-      All transfers
-    </LinkAnchor>
   );
 }
 

@@ -1,7 +1,5 @@
 import { useThrottledCallback } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { messageOf } from "~/api/errors";
 import { useJobEvents } from "~/api/events";
 import { FOLLOWING, useEventsOpened } from "~/api/live";
 import {
@@ -14,6 +12,7 @@ import {
   startTransfer,
   steerTransfer,
 } from "~/api/transfers";
+import { tellFailure } from "~/ui/tell-failure";
 
 const LIST_MILLISECONDS = 1_000;
 const FILES_MILLISECONDS = 3_000;
@@ -120,6 +119,6 @@ function useChange<How>(id: string, change: (how: How) => ReturnType<typeof show
       client.setQueryData(keys.one(id), changed);
       void client.invalidateQueries({ queryKey: ["transfers"] });
     },
-    onError: (error) => notifications.show({ color: "red", message: messageOf(error) }),
+    onError: tellFailure,
   });
 }

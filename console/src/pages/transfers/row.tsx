@@ -1,7 +1,8 @@
 import { Box, Table, Text } from "@mantine/core";
+import { pathOf } from "~/api/folders";
 import type { Transfer } from "~/api/transfers";
 import { TransferProgress, TransferStatus } from "~/pages/transfers/status";
-import { pathOf, secondsTaken, titleOf } from "~/pages/transfers/words";
+import { secondsTaken, titleOf } from "~/pages/transfers/words";
 import { Danger } from "~/ui/danger";
 import { formatCount, formatDuration } from "~/ui/format";
 import { LinkAnchor } from "~/ui/links";

@@ -1,15 +1,5 @@
-import { lastName } from "~/api/folders";
+import { lastName, pathOf } from "~/api/folders";
 import type { Transfer } from "~/api/transfers";
-
-/** Return the path of a `file:///` URI for people; bytes that are no UTF-8 stay escaped. */
-export function pathOf(uri: string): string {
-  const path = uri.replace(/^file:\/\//, "");
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
-}
 
 /** Return what is transferred, in a few words: `2026 and 3 more`. */
 export function titleOf({ sources }: Transfer): string {

@@ -1,5 +1,6 @@
 import { notifications } from "@mantine/notifications";
 import { useCallback, useRef, useState } from "react";
+import { messageOf } from "~/api/errors";
 import type { FoundFiles } from "~/uploads/added-files";
 import type { AddedFile } from "~/uploads/types";
 import { uploads } from "~/uploads/use-uploads";
@@ -34,6 +35,14 @@ export function useAdding(tags: string[]) {
         await nextTask(); // clicks and drawing come in between
       }
       flush();
+    } catch (error) {
+      flush();
+      notifications.show({
+        color: "red",
+        title: "Not everything could be read",
+        message: `${messageOf(error)} What was found before is in the list; choose the rest again.`,
+      });
+      return;
     } finally {
       setFound(null);
     }

@@ -1,4 +1,5 @@
 import { Button, Group, Paper, Progress, Stack, Text, VisuallyHidden } from "@mantine/core";
+import { modals } from "@mantine/modals";
 import {
   IconChecks,
   IconPlayerPause,
@@ -84,7 +85,7 @@ function Actions({ states }: Pick<Totals, "states">) {
       label: "Remove unfinished",
       icon: IconTrash,
       of: UNFINISHED,
-      act: () => uploads.each(UNFINISHED, (queue, id) => queue.remove(id)),
+      act: () => askToRemove(count(UNFINISHED)),
     },
   ];
   return (
@@ -104,6 +105,16 @@ function Actions({ states }: Pick<Totals, "states">) {
         ))}
     </Group>
   );
+}
+
+function askToRemove(unfinished: number): void {
+  modals.openConfirmModal({
+    title: `Remove ${countOf(unfinished, "unfinished upload")}?`,
+    children: <Text size="sm">The service forgets what has arrived of them.</Text>,
+    labels: { confirm: "Remove unfinished", cancel: "Keep them" },
+    confirmProps: { color: "red" },
+    onConfirm: () => uploads.each(UNFINISHED, (queue, id) => queue.remove(id)),
+  });
 }
 
 function isSettled({ states }: Totals): boolean {

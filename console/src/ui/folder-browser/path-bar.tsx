@@ -1,6 +1,9 @@
 import { Anchor, Breadcrumbs, Text } from "@mantine/core";
 import { isWithin, lastName } from "~/api/folders";
 
+/** The path of a root can be longer than a phone is wide. */
+const WRAPPED = { whiteSpace: "normal", overflowWrap: "anywhere" } as const;
+
 interface Step {
   name: string;
   path: string;
@@ -11,14 +14,27 @@ export function PathBar(props: { path: string; roots: string[]; onOpen: (path: s
   const { path, roots, onOpen } = props;
   const steps = stepsTo(path, roots);
   return (
-    <Breadcrumbs component="nav" aria-label="Open folder" separatorMargin={6} fz="sm">
+    <Breadcrumbs
+      component="nav"
+      aria-label="Open folder"
+      separatorMargin={6}
+      fz="sm"
+      styles={{ breadcrumb: WRAPPED }}
+    >
       {steps.map(({ name, path: to }, index) =>
         index === steps.length - 1 ? (
           <Text key={to} size="sm" fw={600} aria-current="location">
             {name}
           </Text>
         ) : (
-          <Anchor key={to} component="button" type="button" size="sm" onClick={() => onOpen(to)}>
+          <Anchor
+            key={to}
+            component="button"
+            type="button"
+            size="sm"
+            ta="left"
+            onClick={() => onOpen(to)}
+          >
             {name}
           </Anchor>
         ),

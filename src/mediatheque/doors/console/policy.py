@@ -16,7 +16,7 @@ def content_security_policy(nonce: str, settings: Settings) -> str:
         "default-src": ["'none'"],
         "script-src": ["'self'"],
         "style-src": ["'self'", f"'nonce-{nonce}'"],
-        "img-src": ["'self'", "blob:", "data:", *store],
+        "img-src": ["'self'", "data:", *store],
         "media-src": ["'self'", "blob:", *store],
         "connect-src": ["'self'", *store],
         "font-src": ["'self'"],

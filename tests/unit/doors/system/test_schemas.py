@@ -23,13 +23,16 @@ def test_every_setting_is_shown_with_its_variable_and_meaning() -> None:
 
 def test_secrets_and_passwords_are_masked() -> None:
     settings = Settings(
-        secret_key="s" * 40, database_url="postgresql://me:word@db/x?password=again"
+        secret_key="s" * 40,
+        database_url="postgresql://me:word@db/x?password=again",
+        storage_url="s3://me:word@bucket/x",
     )
 
     found = shown(settings)
 
     assert found["secret_key"] == "********"
     assert found["database_url"] == "postgresql://me:********@db/x?********"
+    assert found["storage_url"] == "s3://me:********@bucket/x"
     assert "s" * 40 not in repr(settings_in_effect(settings))
 
 

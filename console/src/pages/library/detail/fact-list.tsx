@@ -1,5 +1,5 @@
-import { Paper, Title } from "@mantine/core";
 import type { ReactNode } from "react";
+import { Part } from "~/ui/part";
 import classes from "./fact-list.module.css";
 
 /** A name and its value; without a value the row is left out. */
@@ -10,10 +10,7 @@ export function FactList({ title, rows }: { title: string; rows: readonly Row[] 
   const known = rows.filter(([, value]) => value !== null && value !== undefined);
   if (known.length === 0) return null;
   return (
-    <Paper withBorder p="md" component="section" aria-label={title}>
-      <Title order={2} size="h5" mb="xs">
-        {title}
-      </Title>
+    <Part title={title}>
       <dl className={classes.facts}>
         {known.map(([name, value]) => (
           <div key={name} className={classes.row}>
@@ -22,6 +19,6 @@ export function FactList({ title, rows }: { title: string; rows: readonly Row[] 
           </div>
         ))}
       </dl>
-    </Paper>
+    </Part>
   );
 }

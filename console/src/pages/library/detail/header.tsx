@@ -1,9 +1,10 @@
 import { Box, Button, Group, Text, Title } from "@mantine/core";
-import { IconChevronLeft, IconDownload, IconTrash } from "@tabler/icons-react";
+import { IconDownload, IconTrash } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import type { LibraryMedia } from "~/api/library";
 import { CopyLink } from "~/medias/copy-link";
 import { useDeletion } from "~/medias/deletion";
+import { BackLink } from "~/ui/back-link";
 import { formatClock } from "~/ui/format";
 import { LinkAnchor } from "~/ui/links";
 import { Bytes, Time } from "~/ui/values";
@@ -14,12 +15,7 @@ import { titleOf } from "./names";
 export function MediaHeader({ media }: { media: LibraryMedia }) {
   return (
     <div>
-      <LinkAnchor to="/library" size="sm" c="dimmed">
-        <Group gap={2} component="span">
-          <IconChevronLeft size={15} aria-hidden />
-          Library
-        </Group>
-      </LinkAnchor>
+      <BackLink to="/library">Library</BackLink>
       <Group justify="space-between" align="flex-start" gap="sm">
         <Box flex="1 1 300px" miw={0}>
           <Title order={1} size="h2" style={{ overflowWrap: "anywhere" }}>

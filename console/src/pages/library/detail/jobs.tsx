@@ -1,9 +1,10 @@
-import { Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { Group, Stack, Text } from "@mantine/core";
 import type { LibraryJob, LibraryMedia } from "~/api/library";
 import { DANGER } from "~/ui/danger";
 import { JobStatus, ProgressBar } from "~/ui/job-status";
 import { LinkAnchor } from "~/ui/links";
 import { Loading } from "~/ui/loading";
+import { Part } from "~/ui/part";
 import { ErrorState } from "~/ui/states";
 import { Time } from "~/ui/values";
 import { useLiveJobs, useMediaJobs } from "./queries";
@@ -13,10 +14,7 @@ export function Jobs({ media }: { media: LibraryMedia }) {
   const jobs = useMediaJobs(media.id);
   useLiveJobs(media.id);
   return (
-    <Paper withBorder p="md" component="section" aria-label="Jobs">
-      <Title order={2} size="h5" mb="xs">
-        Jobs
-      </Title>
+    <Part title="Jobs">
       {jobs.isPending && <Loading rows={2} height={24} />}
       {jobs.isError && <ErrorState error={jobs.error} retry={jobs.refetch} />}
       {jobs.data?.length === 0 && (
@@ -29,7 +27,7 @@ export function Jobs({ media }: { media: LibraryMedia }) {
           <JobLine key={job.id} job={job} />
         ))}
       </Stack>
-    </Paper>
+    </Part>
   );
 }
 

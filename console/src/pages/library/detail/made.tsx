@@ -1,9 +1,10 @@
-import { ActionIcon, Alert, Box, Button, Group, Paper, Text, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Alert, Box, Button, Group, Text, Tooltip } from "@mantine/core";
 import { IconDownload, IconSparkles } from "@tabler/icons-react";
 import { useState } from "react";
 import { messageOf } from "~/api/errors";
 import type { LibraryItem, LibraryMedia } from "~/api/library";
 import { LinkAnchor } from "~/ui/links";
+import { Part } from "~/ui/part";
 import { Bytes, Time } from "~/ui/values";
 import classes from "./made.module.css";
 import { type Making, missingOf } from "./making";
@@ -15,10 +16,7 @@ export function Made({ media }: { media: LibraryMedia }) {
   const missing = missingOf(media);
   if (media.derived.length === 0 && missing.length === 0) return null;
   return (
-    <Paper withBorder p="md" component="section" aria-label="Made of it">
-      <Title order={2} size="h5" mb="xs">
-        Made of it
-      </Title>
+    <Part title="Made of it">
       {media.derived.length > 0 && (
         <ul className={classes.list}>
           {inOrder(media.derived).map((item) => (
@@ -27,7 +25,7 @@ export function Made({ media }: { media: LibraryMedia }) {
         </ul>
       )}
       {missing.length > 0 && <Missing media={media} missing={missing} />}
-    </Paper>
+    </Part>
   );
 }
 

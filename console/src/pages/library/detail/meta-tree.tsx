@@ -1,7 +1,8 @@
-import { Group, Paper, Text, Title, Tree, type TreeNodeData } from "@mantine/core";
+import { Group, Text, Tree, type TreeNodeData } from "@mantine/core";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useMemo } from "react";
 import type { MediaMeta } from "~/api/meta";
+import { Part } from "~/ui/part";
 
 /** What other places of the page show. */
 const SHOWN = new Set([
@@ -30,10 +31,7 @@ export function MetaTree({ meta }: { meta: MediaMeta }) {
   );
   if (nodes.length === 0) return null;
   return (
-    <Paper withBorder p="md" component="section" aria-label="More">
-      <Title order={2} size="h5" mb="xs">
-        More
-      </Title>
+    <Part title="More">
       <Tree
         data={nodes}
         aria-label="Everything else that is known"
@@ -46,7 +44,7 @@ export function MetaTree({ meta }: { meta: MediaMeta }) {
           </Group>
         )}
       />
-    </Paper>
+    </Part>
   );
 }
 

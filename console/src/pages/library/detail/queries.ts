@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef } from "react";
 import { useJobEvents } from "~/api/events";
 import { type LibraryJob, type LibraryMedia, mediaJobs, showMedia } from "~/api/library";
 import { useLibraryChanges } from "~/api/library-changes";
+import { FOLLOWING, useEventsOpened } from "~/api/live";
 import { type JobState, mediaKey, processMedia, type Step } from "~/api/media";
 import { useShownMedias } from "../shown";
 
@@ -27,7 +28,7 @@ export function useMedia(id: string, { enabled }: { enabled: boolean }) {
 
 /** The jobs that worked on a media, as they stand now. What one made is shown when it ends. */
 export function useMediaJobs(id: string) {
-  return useQuery({ queryKey: jobsKey(id), queryFn: () => mediaJobs(id) });
+  return useQuery({ ...FOLLOWING, queryKey: jobsKey(id), queryFn: () => mediaJobs(id) });
 }
 
 /** Keep the jobs that worked on a media as they are. */
@@ -36,6 +37,7 @@ export function useLiveJobs(id: string): void {
   const look = useRef<number | undefined>(undefined);
   useEffect(() => () => window.clearTimeout(look.current), []);
 
+  useEventsOpened(() => void queries.invalidateQueries({ queryKey: jobsKey(id) }));
   useJobEvents(({ job, kind, status, progress }) => {
     const jobs = queries.getQueryData<LibraryJob[]>(jobsKey(id));
     if (jobs?.some((one) => one.id === job)) {

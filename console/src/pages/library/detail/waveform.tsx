@@ -115,7 +115,12 @@ function Bars({ peaks, count, played }: { peaks: number[]; count: number; played
 async function fetchLoudness(url: string, signal: AbortSignal): Promise<Loudness> {
   const response = await fetch(url, { signal });
   if (!response.ok) throw new ServiceError(response, null);
-  return (await response.json()) as Loudness;
+  const found = (await response.json()) as Partial<Loudness>;
+  // Clients may put files of this name beside their medias.
+  if (!Array.isArray(found.peaks) || typeof found.duration !== "number") {
+    throw new TypeError(`${url} holds no waveform.`);
+  }
+  return { duration: found.duration, peaks: found.peaks };
 }
 
 /** Where an element is, in seconds, as it goes on. */

@@ -1,7 +1,6 @@
 import { Badge, Table, Text } from "@mantine/core";
-import { lastName } from "~/api/folders";
+import { lastName, pathOf } from "~/api/folders";
 import type { FileState, TransferFile } from "~/api/transfers";
-import { pathOf } from "~/pages/transfers/words";
 import { Danger } from "~/ui/danger";
 import { ProgressBar } from "~/ui/job-status";
 import { LinkAnchor } from "~/ui/links";

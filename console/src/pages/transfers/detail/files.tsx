@@ -10,10 +10,10 @@ import {
 } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
 import { useCallback, useEffect, useState } from "react";
+import { pathOf } from "~/api/folders";
 import type { FileState, Transfer } from "~/api/transfers";
 import { FileRows } from "~/pages/transfers/detail/file-rows";
 import { useFiles } from "~/pages/transfers/queries";
-import { pathOf } from "~/pages/transfers/words";
 import { countOf, formatCount } from "~/ui/format";
 import { Loading } from "~/ui/loading";
 import { useSearchText } from "~/ui/search-params";

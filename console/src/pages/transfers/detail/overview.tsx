@@ -1,7 +1,8 @@
 import { Grid, Group, Paper, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { pathOf } from "~/api/folders";
 import type { Transfer } from "~/api/transfers";
 import { TransferProgress, TransferStatus } from "~/pages/transfers/status";
-import { isMoving, pathOf, secondsTaken } from "~/pages/transfers/words";
+import { isMoving, secondsTaken } from "~/pages/transfers/words";
 import { Fact } from "~/ui/fact";
 import { countOf, formatCount, formatDuration, formatRate } from "~/ui/format";
 import { RateChart } from "~/ui/rate-chart";

@@ -1,7 +1,6 @@
 import { Group, Paper, Stack, Text, Title } from "@mantine/core";
-import { lastName } from "~/api/folders";
+import { lastName, pathOf } from "~/api/folders";
 import { useFilesUnderWay } from "~/pages/transfers/queries";
-import { pathOf } from "~/pages/transfers/words";
 import { ProgressBar } from "~/ui/job-status";
 import { Bytes } from "~/ui/values";
 
