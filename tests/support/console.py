@@ -1,5 +1,6 @@
 """The console in a real browser, which may do nothing that a user should not see."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,21 @@ _LOOKS = {
     "phone": (390, 844, "light"),
 }
 _SERIOUS = {"serious", "critical"}
+_USUAL = {
+    "library",
+    "media-film",
+    "upload",
+    "record",
+    "transfers",
+    "transfers-running",
+    "sync",
+    "sync-plan",
+    "jobs-row",
+    "jobs-selected",
+    "job-errored",
+    "system",
+    "system-troubled",
+}
 
 expect.set_options(timeout=15_000)
 
@@ -64,7 +80,12 @@ class Console:
         assert serious == [], serious
 
     def picture(self, name: str) -> None:
-        """Put pictures of the page as it is into ``PICTURES``: light, dark and on a phone."""
+        """Put pictures of the page as it is into ``PICTURES``: light, dark and on a phone.
+
+        Of other states than the usual ones only where the environment has ``EVERY_PICTURE``.
+        """
+        if name not in _USUAL and "EVERY_PICTURE" not in os.environ:
+            return
         PICTURES.mkdir(parents=True, exist_ok=True)
         size = self.page.viewport_size
         for look, (width, height, scheme) in _LOOKS.items():
@@ -89,7 +110,9 @@ class Console:
 def console(browser: Browser, service: Service) -> Iterator[Console]:
     """Open a window for the length of a block, after which nothing must have gone wrong in it."""
     context = browser.new_context(
-        viewport={"width": 1280, "height": 800}, permissions=["camera", "microphone"]
+        viewport={"width": 1280, "height": 800},
+        permissions=["camera", "microphone"],
+        reduced_motion="reduce",  # what moves all the time keeps a processor busy
     )
     try:
         opened = Console(context, service)

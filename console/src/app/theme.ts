@@ -4,6 +4,7 @@ import { type CSSVariablesResolver, createTheme, type NotificationProps } from "
 const CLOSABLE = { closeButtonProps: { "aria-label": "Close" } };
 
 export const theme = createTheme({
+  respectReducedMotion: true,
   primaryColor: "blue",
   // The eighth shade is the first on which white text has enough contrast.
   primaryShade: { light: 8, dark: 8 },

@@ -5,13 +5,15 @@ does.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 
 from mediatheque.catalog import changes
 from mediatheque.catalog.changes import Recent
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import UnavailableError
+from mediatheque.telemetry.logs import get_logger
+
+log = get_logger(__name__)
 
 _LOOK_SECONDS = 1.5
 _REST_SECONDS = 1.0
@@ -76,9 +78,14 @@ class LibraryChanges:
 
     async def _look(self) -> None:
         while True:
-            with contextlib.suppress(UnavailableError):
+            try:
                 async with self._database.read() as connection:
                     self._seen, changed = await changes.recent(connection, self._seen)
                 if changed:
                     self.tell()
+            except UnavailableError as error:
+                log.info("changes of the library not looked for", reason=error.detail)
+            except Exception:
+                # A defect here must not leave everybody who listens waiting for ever.
+                log.exception("changes of the library not looked for")
             await asyncio.sleep(_LOOK_SECONDS)
