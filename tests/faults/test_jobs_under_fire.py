@@ -189,6 +189,7 @@ async def check_histories(crew: Fleet, jobs: list[Job]) -> None:
                 "This cannot work.",
                 "Its worker ended 5 times while it ran this job.",
             }
-    # The fire did reach the jobs.
-    for kind in (EventKind.TAKEN_OVER, EventKind.HANDED_BACK, EventKind.PAUSED, EventKind.RETRYING):
+    # The fire did reach the jobs. Whether a worker that was told to stop had time to hand any back
+    # is left to chance.
+    for kind in (EventKind.TAKEN_OVER, EventKind.PAUSED, EventKind.RETRYING):
         assert seen[kind] > 0, seen

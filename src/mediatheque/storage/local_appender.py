@@ -196,7 +196,7 @@ class LocalAppender:
             descriptor = self._continue()
             if descriptor is None:
                 descriptor = self._begin()
-            self._file = GrowingFile(descriptor, self._position)
+            self._file = GrowingFile(descriptor, self._position, past_cache=self._durable)
         return self._file
 
     def _continue(self) -> int | None:

@@ -129,7 +129,9 @@ class LocalWriter:
         if self._file is None:
             disk.make_folder(self._temporary.parent, durable=False)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            self._file = GrowingFile(os.open(self._temporary, flags, 0o600))
+            self._file = GrowingFile(
+                os.open(self._temporary, flags, 0o600), past_cache=self._durable
+            )
             self._check_room(self._file, self._size_hint)
         return self._file
 

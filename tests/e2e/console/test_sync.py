@@ -47,7 +47,7 @@ def plan(page: Page, source: str, bucket: str) -> None:
     expect(page.get_by_text(f"The folder that is open is mirrored: {source}.")).to_be_visible()
     page.get_by_role("textbox", name="Bucket").fill(bucket)
     page.get_by_role("button", name="See the plan").click()
-    expect(page.get_by_role("heading", name="The plan")).to_be_visible()
+    expect(page.get_by_role("heading", name="The plan")).to_be_visible(timeout=60_000)
 
 
 def operations(page: Page) -> Locator:

@@ -229,6 +229,7 @@ def test_an_upload_goes_on_after_a_reload(
     name = "kept.bin" if keeps_handles else film.name
     expect_progress(page, name)
     page.wait_for_timeout(1_200)  # what has arrived is acknowledged once a second
+    expect_progress(page, name)
     asked = reload(page)
     begun_at = offsets(page)
     set_line(debugger, -1)
