@@ -28,8 +28,8 @@ class GrowingFile:
     """The end of the file that is open as ``descriptor``, which has ``position`` bytes.
 
     ``past_cache`` says that it will be synced soon; else the cache is faster. Nobody else writes
-    to it. Bytes that fill no block wait for those that follow, until a write
-    that is ``whole``: ``position`` counts what was written, ``waiting`` what was not.
+    to it. Past the cache bytes that fill no block wait for those that follow, until a
+    write that is ``whole``: ``position`` counts what was written, ``waiting`` what was not.
     """
 
     def __init__(self, descriptor: int, position: int = 0, *, past_cache: bool = True) -> None:
@@ -50,9 +50,16 @@ class GrowingFile:
         Raises OSError.
         """
         given, self._waiting = [self._waiting, *pieces], b""
-        for view in _gathered(given, start=self.position % _BLOCK):
+        in_blocks = self._can_pass  # the cache takes bytes from anywhere, and in any length
+        views = (
+            _gathered(given, start=self.position % _BLOCK)
+            if in_blocks
+            else (memoryview(piece) for piece in given if piece)
+        )
+        for view in views:
             # Only the last one ends within a block, in which it may begin, too.
-            rest = 0 if whole else min((self.position + len(view)) % _BLOCK, len(view))
+            in_last = (self.position + len(view)) % _BLOCK
+            rest = min(in_last, len(view)) if in_blocks and not whole else 0
             written = view[: len(view) - rest]
             self._waiting = bytes(view[len(written) :])
             feed(written)
