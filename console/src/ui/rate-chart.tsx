@@ -1,12 +1,24 @@
-import { Box, Center, Group, Skeleton, Text } from "@mantine/core";
+import { Box, Center, Group, Paper, Skeleton, Text, Title } from "@mantine/core";
 import { lazy, Suspense } from "react";
 import { formatRate } from "~/ui/format";
 import type { RateSample } from "~/ui/rate-samples";
 
 const RateArea = lazy(() => import("~/ui/rate-area"));
 
-/** A rate over the last minutes, as a drawing and in words. */
-export function RateChart({ samples, height = 150 }: { samples: RateSample[]; height?: number }) {
+/** The part of a page that shows a rate over the last minutes. */
+export function RatePanel({ samples }: { samples: RateSample[] }) {
+  return (
+    <Paper withBorder p="md" h="100%">
+      <Title order={2} size="h5" mb="sm">
+        Rate of the last minutes
+      </Title>
+      <RateChart samples={samples} />
+    </Paper>
+  );
+}
+
+/** A rate as a drawing and in words. */
+function RateChart({ samples, height = 150 }: { samples: RateSample[]; height?: number }) {
   const rates = samples.map(({ rate }) => rate);
   const average = rates.reduce((sum, rate) => sum + rate, 0) / Math.max(rates.length, 1);
   return (

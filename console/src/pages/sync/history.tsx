@@ -1,4 +1,4 @@
-import { Box, Button, Center, Stack, Table, Text } from "@mantine/core";
+import { Box, Stack, Table, Text } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import type { Sync } from "~/api/sync";
 import { useSyncs } from "~/pages/sync/queries";
@@ -8,6 +8,7 @@ import { Danger } from "~/ui/danger";
 import { countOf, formatCount, formatDuration } from "~/ui/format";
 import { LinkAnchor, LinkButton } from "~/ui/links";
 import { Loading } from "~/ui/loading";
+import { OlderOnes } from "~/ui/older";
 import { EmptyState, ErrorState } from "~/ui/states";
 import { Time } from "~/ui/values";
 
@@ -44,17 +45,7 @@ export function History() {
           ))}
         </Table.Tbody>
       </Table>
-      {found.hasNextPage && (
-        <Center>
-          <Button
-            variant="default"
-            loading={found.isFetchingNextPage}
-            onClick={() => void found.fetchNextPage()}
-          >
-            Show older ones
-          </Button>
-        </Center>
-      )}
+      <OlderOnes found={found} />
     </Stack>
   );
 }

@@ -1,9 +1,10 @@
-import { Button, Center, ScrollArea, SegmentedControl, Stack, Table } from "@mantine/core";
+import { ScrollArea, SegmentedControl, Stack, Table } from "@mantine/core";
 import { IconFolderSymlink } from "@tabler/icons-react";
 import { useTransfers } from "~/pages/transfers/queries";
 import { TransferRow } from "~/pages/transfers/row";
 import { LinkButton } from "~/ui/links";
 import { Loading } from "~/ui/loading";
+import { OlderOnes } from "~/ui/older";
 import { useSearchText } from "~/ui/search-params";
 import { EmptyState, ErrorState } from "~/ui/states";
 
@@ -72,17 +73,7 @@ function Found({ status }: { status: string }) {
           ))}
         </Table.Tbody>
       </Table>
-      {found.hasNextPage && (
-        <Center>
-          <Button
-            variant="default"
-            loading={found.isFetchingNextPage}
-            onClick={() => void found.fetchNextPage()}
-          >
-            Show older ones
-          </Button>
-        </Center>
-      )}
+      <OlderOnes found={found} />
     </>
   );
 }

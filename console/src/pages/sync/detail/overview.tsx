@@ -1,10 +1,10 @@
-import { Badge, Grid, Group, Paper, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { Badge, Grid, Group, Paper, SimpleGrid, Stack, Text } from "@mantine/core";
 import type { Sync } from "~/api/sync";
 import { SyncProgress, SyncStatus } from "~/pages/sync/status";
 import { operationsOf, outcomeOf } from "~/pages/sync/words";
 import { Fact } from "~/ui/fact";
 import { countOf, formatCount, formatDuration } from "~/ui/format";
-import { RateChart } from "~/ui/rate-chart";
+import { RatePanel } from "~/ui/rate-chart";
 import { useGrowthSamples } from "~/ui/rate-samples";
 import { Bytes, Time } from "~/ui/values";
 
@@ -49,12 +49,7 @@ export function Overview({ sync, paused, at }: Props) {
       </Grid.Col>
       {drawn && (
         <Grid.Col span={{ base: 12, lg: 5 }}>
-          <Paper withBorder p="md" h="100%">
-            <Title order={2} size="h5" mb="sm">
-              Rate of the last minutes
-            </Title>
-            <RateChart samples={samples} />
-          </Paper>
+          <RatePanel samples={samples} />
         </Grid.Col>
       )}
     </Grid>

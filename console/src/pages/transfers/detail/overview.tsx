@@ -1,11 +1,11 @@
-import { Grid, Group, Paper, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { Grid, Group, Paper, SimpleGrid, Stack, Text } from "@mantine/core";
 import { pathOf } from "~/api/folders";
 import type { Transfer } from "~/api/transfers";
 import { TransferProgress, TransferStatus } from "~/pages/transfers/status";
 import { isMoving, secondsTaken } from "~/pages/transfers/words";
 import { Fact } from "~/ui/fact";
 import { countOf, formatCount, formatDuration, formatRate } from "~/ui/format";
-import { RateChart } from "~/ui/rate-chart";
+import { RatePanel } from "~/ui/rate-chart";
 import { useRateSamples } from "~/ui/rate-samples";
 import { Bytes, Time } from "~/ui/values";
 
@@ -34,12 +34,7 @@ export function Overview({ transfer, at }: { transfer: Transfer; at: number }) {
       </Grid.Col>
       {drawn && (
         <Grid.Col span={{ base: 12, lg: 5 }}>
-          <Paper withBorder p="md" h="100%">
-            <Title order={2} size="h5" mb="sm">
-              Rate of the last minutes
-            </Title>
-            <RateChart samples={samples} />
-          </Paper>
+          <RatePanel samples={samples} />
         </Grid.Col>
       )}
     </Grid>
