@@ -35,6 +35,10 @@ _SCOPE: dict[str, Any] = {
 def render() -> str:
     """Return the description of all doors, always in the same order."""
     described = json.loads(asyncio.run(_ask()))
+    for path in described["paths"].values():
+        for operation in path.values():
+            # The framework takes those of the path from a set.
+            operation.get("parameters", []).sort(key=lambda each: (each["in"], each["name"]))
     return json.dumps(described, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.films import make_recording
-from tests.support.medias import JSON_API, check_problem, fresh, upload
+from tests.support.medias import JSON_API, check_problem, ended_job, fresh, upload
 from tests.support.service import Service
 
 
@@ -22,17 +22,6 @@ def looked_into(service: Service, resource: str) -> dict[str, Any]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     return found
-
-
-def ended(service: Service, job: str) -> dict[str, Any]:
-    """Return the attributes of a job that has ended."""
-    deadline = time.monotonic() + 30
-    while True:
-        found: dict[str, Any] = service.http.get(f"/jobs/{job}").json()["data"]["attributes"]
-        if found["status"] in {"completed", "errored"}:
-            return found
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_what_is_found_out_shows_at_both_doors(service: Service) -> None:
@@ -60,7 +49,7 @@ def test_hls_is_made_on_request_and_lies_beside_its_original(service: Service) -
     job = answer.json()["data"]["id"]
     assert answer.json() == {"data": {"id": job, "type": "media:jobs"}}
     assert answer.headers["location"] == f"/jobs/{job}"
-    assert ended(service, job)["status"] == "completed"
+    assert ended_job(service, job)["status"] == "completed"
     master = service.http.get(f"/medias/files/{resource}/master.m3u8")
     assert master.headers["content-type"] == "application/vnd.apple.mpegurl"
     assert "index.m3u8" in master.text

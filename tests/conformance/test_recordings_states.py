@@ -21,6 +21,7 @@ from tests.support.door_one import (
     wait_for_end,
 )
 from tests.support.films import chunks, make_recording
+from tests.support.medias import ended_job
 from tests.support.service import Service, running
 
 PAGE = "https://app.example.org"
@@ -129,7 +130,7 @@ def test_everything_is_known_of_a_recording(local_service: Service) -> None:
         "mime_type": "video/webm",
         "size": len(film),
     }
-    job = local_service.http.get(f"/jobs/{after['job']}").json()["data"]["attributes"]
+    job = ended_job(local_service, after["job"])
     assert (job["job_class"], job["status"]) == ("recording", "completed")
     assert job["arguments"] == {"recording": video_id}
 

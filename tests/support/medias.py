@@ -1,6 +1,7 @@
 """Speaking to door 3, and the shapes of what it answers."""
 
 import base64
+import time
 import uuid
 from http import HTTPStatus
 from typing import Any
@@ -50,6 +51,17 @@ def upload(
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()["data"]
     return found
+
+
+def ended_job(service: Service, job: str) -> dict[str, Any]:
+    """Return the attributes of a job once it has ended."""
+    deadline = time.monotonic() + 30
+    while True:
+        found: dict[str, Any] = service.http.get(f"/jobs/{job}").json()["data"]["attributes"]
+        if found["status"] in {"completed", "errored"}:
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
 
 
 def checksum(content: bytes) -> dict[str, str]:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.support.browser import browser
 from tests.support.console import Console, console
 from tests.support.films import make_recording
-from tests.support.medias import fresh, upload
+from tests.support.medias import ended_job, fresh, upload
 from tests.support.service import Service
 
 __all__ = ["browser"]
@@ -41,13 +41,7 @@ def process(service: Service, media: dict[str, Any], *steps: str) -> None:
     resource = media["attributes"]["resource"]
     asked = service.http.post(f"/medias/process/{resource}", json={"steps": steps})
     job = asked.json()["data"]["id"]
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        found = service.http.get(f"/jobs/{job}").json()["data"]["attributes"]
-        if found["status"] == "completed":
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"the job has not completed: {found}")
+    assert ended_job(service, job)["status"] == "completed"
 
 
 def picture(width: int, height: int) -> bytes:
