@@ -1,12 +1,10 @@
 import { Chip, Group, TagsInput } from "@mantine/core";
-import { DatePickerInput } from "@mantine/dates";
-import { IconCalendar, IconTag } from "@tabler/icons-react";
-import dayjs from "dayjs";
+import { IconTag } from "@tabler/icons-react";
 import type { LibraryKind } from "~/api/library";
 import { MEDIA_KINDS } from "~/ui/media-kind";
+import { DateFilter } from "./date-filter";
 import type { LibrarySearch } from "./search";
 import { SizeFilter } from "./size-filter";
-import "@mantine/dates/styles.css";
 
 export interface FilterProps {
   search: LibrarySearch;
@@ -44,31 +42,8 @@ export function Filters({ search, change, tags }: FilterProps) {
         styles={{ inputField: { minWidth: 40 } }}
         flex="3 1 180px"
       />
-      <DatePickerInput
-        type="range"
-        placeholder="Any date"
-        leftSection={<IconCalendar size={16} aria-hidden />}
-        valueFormat="D MMM YY"
-        value={[search.since, search.until]}
-        onChange={([since, until]) => change({ since, until })}
-        presets={presets()}
-        allowSingleDateInRange
-        clearable
-        clearButtonProps={{ "aria-label": "Any date" }}
-        flex="1 1 250px"
-      />
+      <DateFilter search={search} change={change} />
       <SizeFilter search={search} change={change} />
     </Group>
   );
-}
-
-function presets() {
-  const today = dayjs();
-  const back = (days: number) => today.subtract(days, "day").format("YYYY-MM-DD");
-  return [
-    { value: [back(0), back(0)] as [string, string], label: "Today" },
-    { value: [back(6), back(0)] as [string, string], label: "Last 7 days" },
-    { value: [back(29), back(0)] as [string, string], label: "Last 30 days" },
-    { value: [back(364), back(0)] as [string, string], label: "Last year" },
-  ];
 }

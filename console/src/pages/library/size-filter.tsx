@@ -1,10 +1,10 @@
-import { Input, NumberInput, Popover, Stack } from "@mantine/core";
+import { Input, Popover, Skeleton, Stack } from "@mantine/core";
 import { IconRuler2 } from "@tabler/icons-react";
+import { lazy, Suspense } from "react";
 import { formatBytes } from "~/ui/format";
-import { useDraft } from "~/ui/use-draft";
 import type { LibrarySearch } from "./search";
 
-const MIB = 2 ** 20;
+const SizeBound = lazy(() => import("./size-bound"));
 
 interface SizeProps {
   search: LibrarySearch;
@@ -30,37 +30,21 @@ export function SizeFilter({ search, change }: SizeProps) {
       </Popover.Target>
       <Popover.Dropdown>
         <Stack gap="xs" w={180}>
-          <Bound
-            label="At least"
-            value={minSize}
-            setValue={(bytes) => change({ minSize: bytes })}
-          />
-          <Bound label="At most" value={maxSize} setValue={(bytes) => change({ maxSize: bytes })} />
+          <Suspense fallback={<Skeleton h={132} />}>
+            <SizeBound
+              label="At least"
+              value={minSize}
+              setValue={(bytes) => change({ minSize: bytes })}
+            />
+            <SizeBound
+              label="At most"
+              value={maxSize}
+              setValue={(bytes) => change({ maxSize: bytes })}
+            />
+          </Suspense>
         </Stack>
       </Popover.Dropdown>
     </Popover>
-  );
-}
-
-interface BoundProps {
-  label: string;
-  value: number | null;
-  setValue: (bytes: number | null) => void;
-}
-
-function Bound({ label, value, setValue }: BoundProps) {
-  const [draft, type] = useDraft(value, setValue);
-  return (
-    <NumberInput
-      label={label}
-      suffix=" MiB"
-      placeholder="Any size"
-      min={0}
-      decimalScale={3}
-      allowNegative={false}
-      value={draft === null ? "" : draft / MIB}
-      onChange={(typed) => type(typed === "" ? null : Math.round(Number(typed) * MIB))}
-    />
   );
 }
 
