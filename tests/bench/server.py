@@ -14,6 +14,7 @@ from tests.bench.client import Connection
 from tests.bench.machine import Address, free_address
 from tests.bench.outcome import BenchError
 from tests.bench.probe import Probe, family
+from tests.support.service import is_worker
 
 _START_SECONDS = 120
 _STOP_SECONDS = 60
@@ -38,7 +39,7 @@ class Service:
 
     def worker_processes(self) -> list[psutil.Process]:
         """Return the job worker and what descends from it."""
-        workers = [process for process in self.own_processes() if _is_worker(process)]
+        workers = [process for process in self.own_processes() if is_worker(process)]
         return [member for worker in workers for member in family(worker)]
 
     def database_processes(self) -> list[psutil.Process]:
@@ -138,13 +139,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         for left_over in started:
             if left_over.is_running():
                 left_over.kill()
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return "worker" in process.cmdline()
-    except psutil.NoSuchProcess:
-        return False
 
 
 def is_database(process: psutil.Process) -> bool:

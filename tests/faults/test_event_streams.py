@@ -12,7 +12,7 @@ import psutil
 
 from tests.faults.remains import wait_until
 from tests.support.job_rows import enqueue
-from tests.support.service import Service, running
+from tests.support.service import Service, is_worker, running
 
 STREAMS = 200
 MEMORY_PER_STREAM = 100_000
@@ -65,7 +65,7 @@ async def listeners(
 
 def memory(service: Service) -> int:
     """Return what the web processes hold for themselves, in bytes."""
-    web = [p for p in service.processes()[1:] if "worker" not in " ".join(p.cmdline())]
+    web = [p for p in service.processes()[1:] if not is_worker(p)]
     return sum(p.memory_full_info().uss for p in web if p.name() != "postgres")
 
 

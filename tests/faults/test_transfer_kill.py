@@ -25,7 +25,7 @@ from tests.faults.victim import Victim, running
 from tests.support.door_zero import contents, folder, random_files, show, start, wait, wait_for_end
 from tests.support.proxy import Proxy, run_proxy
 from tests.support.seaweedfs import SeaweedFS
-from tests.support.service import s3_settings
+from tests.support.service import is_worker, s3_settings
 
 PART = 8 << 20
 LARGE = 200 << 20
@@ -156,10 +156,3 @@ def worker_of(service: Victim) -> psutil.Process:
     """Return the process that runs the jobs, once there is one."""
     wait_until(lambda: any(map(is_worker, service.processes())))
     return next(filter(is_worker, service.processes()))
-
-
-def is_worker(process: psutil.Process) -> bool:
-    try:
-        return "worker" in process.cmdline()
-    except psutil.NoSuchProcess:  # also one that was killed and that nobody has waited for yet
-        return False

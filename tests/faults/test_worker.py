@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.service import Service, running
+from tests.support.service import Service, is_worker, running
 
 
 def test_the_service_is_ready_only_while_a_job_worker_runs_and_starts_a_killed_one_again(
@@ -41,7 +41,7 @@ def test_a_worker_of_a_service_that_was_killed_ends_by_itself(tmp_path: Path) ->
 
 
 def worker_of(service: Service) -> psutil.Process:
-    return next(process for process in service.processes() if "worker" in process.cmdline())
+    return next(filter(is_worker, service.processes()))
 
 
 def wait_for_jobs(service: Service, until: Callable[[str], bool], *, seconds: float) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.support.service import COMMAND, Service, environment
+from tests.support.service import COMMAND, Service, environment, is_worker
 
 _START_SECONDS = 60
 _END_SECONDS = 60
@@ -99,7 +99,7 @@ def _lives(process: psutil.Process) -> bool:
 
 def _serves(process: psutil.Process) -> bool:
     try:
-        return "serve" in process.cmdline()
+        return "serve" in process.cmdline() and not is_worker(process)
     except psutil.NoSuchProcess:  # also one that ended and that nobody has waited for yet
         return False
 

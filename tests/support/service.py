@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from mediatheque.cli.serve import WORKER_NAME
 from tests.support.seaweedfs import SeaweedFS
 
 _START_SECONDS = 60
@@ -32,6 +33,14 @@ def environment(data_dir: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a service: ours without its settings, then these."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("MEDIATHEQUE_", "AWS_"))}
     return {**clean, "MEDIATHEQUE_DATA_DIR": str(data_dir), **settings}
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Tell whether a process of a service is its job worker."""
+    try:
+        return process.name() == WORKER_NAME
+    except psutil.NoSuchProcess:  # also one that was killed and that nobody has waited for yet
+        return False
 
 
 class Service:
@@ -60,11 +69,10 @@ class Service:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the service ended: {self.log.read_text()}"
-            try:
+            with suppress(httpx.TransportError):
                 if self.http.get("/ready").status_code == 200:
                     return self
-            except httpx.TransportError:
-                time.sleep(0.05)
+            time.sleep(0.05)
         raise AssertionError(f"the service does not answer: {self.log.read_text()}")
 
     def stop(self) -> int:

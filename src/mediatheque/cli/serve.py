@@ -1,9 +1,8 @@
 """``mediatheque serve``: the service.
 
 This process only supervises: it runs the embedded database, the web processes and one job worker.
-It imports the application once, while the database starts: the web processes and the one that
-prepares database and store are forked from it, and share that memory. So what is imported must not
-open connections or start threads by itself.
+It imports the application once, while the database starts: the other processes are forked from it,
+and share that memory. So what is imported must not open connections or start threads by itself.
 """
 
 import contextlib
@@ -15,10 +14,10 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -28,6 +27,7 @@ from granian.constants import Interfaces
 
 from mediatheque.cli.data_dir import embedded_database, make_data_dir, only_service
 from mediatheque.cli.exits import Exit
+from mediatheque.cli.worker import run_attached
 from mediatheque.config import Settings, environment_variable, read_settings, unknown_variables
 from mediatheque.telemetry.logs import configure_logs, get_logger
 
@@ -35,6 +35,11 @@ log = get_logger(__name__)
 
 _RESTART_SECONDS = 1.0
 _APPLICATION = "mediatheque.app"  # by name: what fails early shall not wait for its import
+_WORKER = "mediatheque.worker"
+_FORKS = multiprocessing.get_context("fork")
+
+WORKER_NAME = "mtq-worker"
+"""What the job worker is called among the processes of a Linux machine."""
 
 
 def serve(
@@ -113,8 +118,9 @@ def _prepare_metrics(data_dir: Path) -> None:
 
 
 def _import_application() -> None:
-    """Import what the web processes need, which takes a second."""
-    importlib.import_module(_APPLICATION)
+    """Import what the other processes need, which takes a second."""
+    for name in (_APPLICATION, _WORKER):
+        importlib.import_module(name)
     # Looking through it for garbage would touch all of it, and what is touched is not shared.
     gc.collect()
     gc.freeze()
@@ -134,7 +140,7 @@ def _prepare(settings: Settings) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         prepare_parts(settings)
 
-    preparing = multiprocessing.get_context("fork").Process(target=prepare)
+    preparing = _FORKS.Process(target=prepare)
     preparing.start()
     try:
         preparing.join()
@@ -150,26 +156,18 @@ def _prepare(settings: Settings) -> None:
 def _job_worker(settings: Settings) -> Iterator[None]:
     """Keep one job worker running during the block; it hands its jobs back at the end."""
     stopping = threading.Event()
-    processes: list[subprocess.Popen[bytes]] = []
-    # A web process that is forked while the thread starts the worker would hold the pipe by which
-    # that tells that it runs, and the thread would wait for ever: one at a time.
-    starting = threading.Lock()
-    os.register_at_fork(
-        before=starting.acquire, after_in_parent=starting.release, after_in_child=starting.release
-    )
+    processes: list[ForkProcess] = []
 
     def start() -> None:
-        command = [sys.executable, "-P", "-m", "mediatheque", "worker", f"--attached={os.getpid()}"]
-        with starting:
-            # A session of its own: a Ctrl-C in the terminal is for us, we stop the worker last.
-            processes[:] = [subprocess.Popen(command, start_new_session=True)]  # noqa: S603
+        processes[:] = [_FORKS.Process(target=_work, args=(settings, os.getpid()))]
+        processes[0].start()
 
     def keep() -> None:
         while True:
-            code = processes[0].wait()
+            processes[0].join()
             if stopping.wait(_RESTART_SECONDS):
                 return
-            log.warning("the job worker ended and is started again", code=code)
+            log.warning("the job worker ended and is started again", code=processes[0].exitcode)
             start()
             if stopping.is_set():  # set when there was nothing to stop
                 processes[0].terminate()
@@ -186,6 +184,16 @@ def _job_worker(settings: Settings) -> Iterator[None]:
         keeper.join(settings.shutdown_timeout + _RESTART_SECONDS)
         for process in processes:
             process.kill()  # one that is too busy to hear would outlive its database
+
+
+def _work(settings: Settings, parent: int) -> None:
+    """Be the job worker of the service whose process id is ``parent``."""
+    # A Ctrl-C in the terminal is for the supervisor, which stops the worker last.
+    os.setsid()
+    if sys.platform == "linux":
+        # The command line is the supervisor's: by this name operators tell it from the others.
+        Path("/proc/self/comm").write_text(WORKER_NAME)
+    run_attached(settings, parent)
 
 
 def _serve_web(settings: Settings) -> None:

@@ -4,9 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from mediatheque.cli.data_dir import embedded_database, make_data_dir
 from mediatheque.cli.exits import Exit
@@ -15,22 +12,27 @@ from mediatheque.domain.errors import InvalidError
 from mediatheque.telemetry.logs import configure_logs
 
 
-def worker(*, attached: Annotated[int | None, Parameter(show=False)] = None) -> None:
+def worker() -> None:
     """Run jobs until stopped, beside those that the service runs itself.
 
     Any number of workers may run, on any machine that reaches the same database and store.
     """
     settings = read_settings(os.environ)
     configure_logs(settings.log_format, settings.log_level)
-    if attached is not None:  # the service of this process id has prepared everything
-        _run(settings, parent=attached)
-        return
     make_data_dir(settings.data_dir)
     with embedded_database(settings):
         done = subprocess.run([sys.executable, "-P", "-m", "mediatheque", "prepare"], check=False)
         if done.returncode != 0:
             sys.exit(done.returncode)
         _run(settings, parent=None)
+
+
+def run_attached(settings: Settings, parent: int) -> None:
+    """Run jobs for the service of this process id, which has prepared everything, and end with it.
+
+    In a process of its own that was forked from that one.
+    """
+    _run(settings, parent=parent)
 
 
 def _run(settings: Settings, *, parent: int | None) -> None:
