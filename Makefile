@@ -14,7 +14,7 @@ CONSOLE_SOURCES := $(shell find console -name node_modules -prune -o -type f ! -
 FIND_BROWSER := for name in $(BROWSERS); do command -v $$name; done | grep -q .
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser clients console test run check pictures wheel bench docs format clean
+.PHONY: help setup demo browser clients console test run check check-python check-console pictures wheel bench docs format clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -62,14 +62,18 @@ test: setup browser clients console ## Run the whole test suite, real components
 run: setup console ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
 	@MEDIATHEQUE_DATA_DIR="$${MEDIATHEQUE_DATA_DIR:-$(CURDIR)/data}" exec $(BIN)/mediatheque serve
 
-check: setup ## Check format, lint, types, layers and docs
+check: check-python check-console ## Check format, lint, types, layers and docs
+
+check-python: setup
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/uv lock --check --quiet
-	@$(BIN)/python -m scripts.console check
 	@$(BIN)/python -m pytest -q tests/unit/test_docs.py tests/unit/test_tree.py
+
+check-console: setup
+	@$(BIN)/python -m scripts.console check
 
 format: setup ## Format and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet $(SOURCES)

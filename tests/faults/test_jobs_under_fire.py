@@ -23,8 +23,8 @@ from tests.support.job_worker import LIMITS
 from tests.support.jobs import Fleet, WorkerProcess, fleet
 
 WORKERS = 3
-JOBS = 300
-FIRE_SECONDS = 20.0
+JOBS = 220
+FIRE_SECONDS = 14.0
 LEASE = 3
 TERMINAL = {EventKind.COMPLETED, EventKind.ERRORED, EventKind.CANCELLED}
 
