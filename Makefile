@@ -55,9 +55,10 @@ $(CONSOLE): $(CONSOLE_SOURCES) scripts/console.py scripts/node.py | $(READY)
 	@touch $@
 
 # More at once than there commonly are processors, and those first that wait most, as for a process
-# that was killed to be missed.
+# that was killed to be missed. Hundreds of tests kill, stop and starve processes, beside each other:
+# what fails is tried once more, and the summary names it.
 test: setup browser clients console ## Run the whole test suite, real components included
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1
 
 run: setup console ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
 	@MEDIATHEQUE_DATA_DIR="$${MEDIATHEQUE_DATA_DIR:-$(CURDIR)/data}" exec $(BIN)/mediatheque serve

@@ -129,6 +129,33 @@ def test_a_filter_finds_what_the_door_finds_and_stays_in_the_address(
     expect(page.get_by_role("table", name="Jobs")).to_be_visible()
 
 
+def test_jobs_are_found_by_their_ids_and_by_exact_values(
+    window: Console, local_service: Service
+) -> None:
+    job_class = many_paused(local_service)
+    first, second = local_service.http.get(
+        "/jobs", params={"filter[job_class]": job_class, "sort": "priority", "page[size]": "2"}
+    ).json()["data"]
+    page = window.open(f"jobs?job_class={job_class}")
+    page.get_by_role("button", name="More filters").click()
+
+    for one in (first, second):
+        page.get_by_role("combobox", name="Id is one of").fill(one["id"])
+        page.keyboard.press("Enter")
+    expect(page.get_by_text("2 jobs")).to_be_visible()
+    page.get_by_label("Priority is").fill("2")
+    expect(page.get_by_text("1 job", exact=True)).to_be_visible()
+    page.get_by_label("Created is").fill(second["attributes"]["created_at"])
+    expect(page).to_have_url(re.compile("created_at="))
+    window.check_accessibility()
+    window.picture("jobs-filters")
+    page.reload()
+
+    rows = page.get_by_role("table", name="Jobs").locator("tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(second["id"])
+
+
 def test_all_that_match_are_signalled_also_those_that_were_not_read(
     window: Console, local_service: Service
 ) -> None:

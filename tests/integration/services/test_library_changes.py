@@ -23,14 +23,20 @@ async def heard(listener: AsyncIterator[bool]) -> bool:
         return await anext(listener)
 
 
+async def hear_the_first(listener: AsyncIterator[bool]) -> None:
+    """Return when the first look is over, of which who came before it may hear once more."""
+    while not await heard(listener):
+        pass
+    while await heard(listener):
+        pass
+
+
 async def test_every_listener_hears_at_first_and_then_of_each_change(
     database: Database, changes: LibraryChanges
 ) -> None:
     first, second = changes.listen(silence=0.2), changes.listen(silence=0.2)
-    assert await heard(first)
-    assert await heard(second)
-    while await heard(first) or await heard(second):
-        pass  # the first look, for the one that came before it
+    await hear_the_first(first)
+    await hear_the_first(second)
 
     await add_medias(database, a_media())
 
@@ -45,8 +51,7 @@ async def test_what_is_told_is_heard_once_however_often_it_is_told(
     changes: LibraryChanges,
 ) -> None:
     listener = changes.listen(silence=0.2)
-    while await heard(listener):
-        pass
+    await hear_the_first(listener)
 
     for _ in range(10):
         changes.tell()

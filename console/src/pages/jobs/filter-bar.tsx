@@ -3,7 +3,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal, IconFilterOff } from "@tabler/icons-react";
 import { JOB_CLASSES } from "./about-job";
 import classes from "./filter-bar.module.css";
-import { type Chosen, countRare, STATUSES } from "./filters";
+import { type Chosen, countRare, listOf, STATUSES, textOf } from "./filters";
 import { MoreFilters } from "./more-filters";
 import { SortChoice } from "./sort-choice";
 
@@ -77,12 +77,4 @@ export function FilterBar(props: {
       </Collapse>
     </Paper>
   );
-}
-
-function listOf(text: string | undefined): string[] {
-  return text === undefined ? [] : text.split(",");
-}
-
-function textOf(picked: string[]): string | undefined {
-  return picked.length === 0 ? undefined : picked.join(",");
 }

@@ -5,14 +5,14 @@ export const STATUSES = ["pending", "running", "paused", "completed", "errored",
 
 export const RANGES = ["priority", "progress", "retry_count"] as const;
 export const TIMES = ["created_at", "updated_at", "scheduled_at"] as const;
-export const EXACT = ["id", "error", "unicity"] as const;
+/** What is looked for as it is written. A time has microseconds, which no calendar can choose. */
+export const EXACT = ["error", "unicity", ...TIMES] as const;
 
 export type Range = (typeof RANGES)[number];
 export type Time = (typeof TIMES)[number];
 
 /** What filters are called where they are chosen. */
-export const NAMES: Record<Range | Time | (typeof EXACT)[number], string> = {
-  id: "Id",
+export const NAMES: Record<Range | (typeof EXACT)[number], string> = {
   error: "Error",
   unicity: "Unicity",
   priority: "Priority",
@@ -23,17 +23,17 @@ export const NAMES: Record<Range | Time | (typeof EXACT)[number], string> = {
   scheduled_at: "Scheduled",
 };
 
-const LISTS = ["status", "job_class"] as const;
+const LISTS = ["status", "job_class", "id"] as const;
 const BOUNDED = [...RANGES, ...TIMES].flatMap((field) => [
   `${field}__gte` as const,
   `${field}__lte` as const,
 ]);
 
 /** The names that filters have in the page's address. */
-export type FilterName = (typeof EXACT | typeof LISTS | typeof BOUNDED)[number];
+export type FilterName = (typeof EXACT | typeof RANGES | typeof LISTS | typeof BOUNDED)[number];
 
-const RARE: FilterName[] = [...EXACT, ...BOUNDED];
-const ALL: FilterName[] = [...LISTS, ...RARE];
+const RARE: FilterName[] = ["id", ...EXACT, ...RANGES, ...BOUNDED];
+const ALL: FilterName[] = ["status", "job_class", ...RARE];
 
 /** What is chosen, by its name in the address. Lists are separated by commas. */
 export type Chosen = Partial<Record<FilterName, string>>;
@@ -45,12 +45,23 @@ export function chosenIn(search: Search): Chosen {
 
 /** Return the filters of the door for what is chosen. */
 export function filtersOf(chosen: Chosen): JobFilters {
-  const { status, job_class, ...others } = chosen;
+  const { status, job_class, id, ...others } = chosen;
   return {
     ...others,
     ...(status !== undefined && { status__in: status }),
     ...(job_class !== undefined && { job_class__in: job_class }),
+    ...(id !== undefined && { id__in: id }),
   };
+}
+
+/** Return what is chosen of a list, one by one. */
+export function listOf(text: string | undefined): string[] {
+  return text === undefined ? [] : text.split(",");
+}
+
+/** Return several as they are kept, none as no filter. */
+export function textOf(picked: string[]): string | undefined {
+  return picked.length === 0 ? undefined : picked.join(",");
 }
 
 /** Return how many of the filters that are not always shown are in use. */

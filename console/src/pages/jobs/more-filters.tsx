@@ -1,16 +1,18 @@
-import { Group, NumberInput, SimpleGrid, TextInput } from "@mantine/core";
+import { Group, NumberInput, SimpleGrid, TagsInput, TextInput } from "@mantine/core";
 import { useDraft } from "~/ui/use-draft";
 import {
   type Chosen,
   EXACT,
   exactTime,
   type FilterName,
+  listOf,
   localTime,
   NAMES,
   RANGES,
   type Range,
   TIMES,
   type Time,
+  textOf,
 } from "./filters";
 
 interface Narrowing {
@@ -28,6 +30,12 @@ export function MoreFilters(props: Narrowing) {
       {RANGES.map((field) => (
         <RangeFilter key={field} field={field} {...props} />
       ))}
+      <TagsInput
+        label="Id is one of"
+        value={listOf(props.chosen.id)}
+        onChange={(ids) => props.choose({ id: textOf(ids.map((id) => id.trim())) })}
+        clearable
+      />
       {EXACT.map((name) => (
         <TextFilter key={name} name={name} {...props} />
       ))}
@@ -42,17 +50,22 @@ function TextFilter({ name, chosen, choose }: Narrowing & { name: (typeof EXACT)
   return (
     <TextInput
       label={`${NAMES[name]} is`}
-      placeholder="exactly this"
+      placeholder={isTime(name) ? "2026-01-31T20:15:03.123456Z" : "exactly this"}
       value={draft}
       onChange={(event) => change(event.currentTarget.value)}
     />
   );
 }
 
+function isTime(name: (typeof EXACT)[number]): name is Time {
+  return TIMES.some((time) => time === name);
+}
+
 function RangeFilter({ field, ...narrowing }: Narrowing & { field: Range }) {
   return (
     <Group grow gap="xs" align="flex-end">
-      <Bound name={`${field}__gte`} label={`${NAMES[field]} from`} {...narrowing} />
+      <Bound name={field} label={`${NAMES[field]} is`} {...narrowing} />
+      <Bound name={`${field}__gte`} label="from" about={`${NAMES[field]} from`} {...narrowing} />
       <Bound name={`${field}__lte`} label="to" about={`${NAMES[field]} to`} {...narrowing} />
     </Group>
   );
