@@ -11,6 +11,7 @@ BROWSERS := chromium-headless-shell chromium chromium-browser google-chrome
 CLIENTS := tests/clients/node_modules/.package-lock.json
 CONSOLE := src/mediatheque/doors/console/built/index.html
 CONSOLE_SOURCES := $(shell find console -name node_modules -prune -o -type f ! -name schema.d.ts -print)
+BROWSER_ASKED := .venv/.browser
 FIND_BROWSER := for name in $(BROWSERS); do command -v $$name; done | grep -q .
 
 .DEFAULT_GOAL := help
@@ -35,11 +36,16 @@ demo: setup ## Start the service, put real files through every door, check every
 
 # The tests drive a real browser. Chromium's shell, which has no windows, does for half of the
 # processor time; any other does as well. Where none can be installed, those that need it fail.
-browser:
-	@command -v $(firstword $(BROWSERS)) >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-		&& echo "Installing Chromium, which the tests drive." && apt-get update -qq \
-		&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(firstword $(BROWSERS)) >/dev/null; } \
-		|| $(FIND_BROWSER) || echo "The tests need Chromium: install it, as one of $(BROWSERS) on the PATH." >&2
+browser: $(BROWSER_ASKED)
+	@$(FIND_BROWSER) || echo "The tests need Chromium: install it, as one of $(BROWSERS) on the PATH." >&2
+
+$(BROWSER_ASKED): | $(READY)
+	@command -v $(firstword $(BROWSERS)) >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
+		echo "Installing Chromium, which the tests drive."; apt-get update -qq; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install -qq -y --no-install-recommends $(firstword $(BROWSERS)) >/dev/null \
+		|| $(FIND_BROWSER) || apt-get install -qq -y --no-install-recommends chromium >/dev/null || true; }
+	@touch $@
 
 # What npm installs: the clients of others that the tests upload with, and their server.
 clients: $(CLIENTS)

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from mediatheque.cli.serve import WORKER_NAME
+from mediatheque.cli.job_worker import WORKER_NAME
 from tests.support.seaweedfs import SeaweedFS
 
 _START_SECONDS = 60
@@ -38,8 +38,8 @@ def environment(data_dir: Path, settings: Mapping[str, str]) -> dict[str, str]:
 def is_worker(process: psutil.Process) -> bool:
     """Tell whether a process of a service is its job worker."""
     try:
-        return process.name() == WORKER_NAME
-    except psutil.NoSuchProcess:  # also one that was killed and that nobody has waited for yet
+        return process.name() == WORKER_NAME and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 

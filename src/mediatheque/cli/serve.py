@@ -5,19 +5,16 @@ It imports the application once, while the database starts: the other processes 
 and share that memory. So what is imported must not open connections or start threads by itself.
 """
 
-import contextlib
 import gc
 import importlib
 import ipaddress
-import multiprocessing
 import os
 import shutil
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from multiprocessing.context import ForkProcess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -25,21 +22,17 @@ from cyclopts import Parameter
 from granian import Granian
 from granian.constants import Interfaces
 
+from mediatheque.cli import forks
 from mediatheque.cli.data_dir import embedded_database, make_data_dir, only_service
 from mediatheque.cli.exits import Exit
-from mediatheque.cli.worker import run_attached
+from mediatheque.cli.job_worker import job_worker
 from mediatheque.config import Settings, environment_variable, read_settings, unknown_variables
 from mediatheque.telemetry.logs import configure_logs, get_logger
 
 log = get_logger(__name__)
 
-_RESTART_SECONDS = 1.0
 _APPLICATION = "mediatheque.app"  # by name: what fails early shall not wait for its import
 _WORKER = "mediatheque.worker"
-_FORKS = multiprocessing.get_context("fork")
-
-WORKER_NAME = "mtq-worker"
-"""What the job worker is called among the processes of a Linux machine."""
 
 
 def serve(
@@ -72,7 +65,7 @@ def serve(
                 after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)
             )
             _prepare(settings)
-            with _job_worker(settings):
+            with job_worker(settings):
                 _serve_web(settings)
     log.info("stopped")
 
@@ -138,64 +131,22 @@ def _prepare(settings: Settings) -> None:
     def prepare() -> None:
         from mediatheque.cli.prepare import prepare_parts  # noqa: PLC0415 - nobody else needs it
 
+        forks.heed_stops()
         # A Ctrl-C in the terminal is for the supervisor, which then ends this process.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         prepare_parts(settings)
 
-    preparing = _FORKS.Process(target=prepare)
-    preparing.start()
+    preparing = forks.CONTEXT.Process(target=prepare)
     try:
+        forks.start(preparing)
         preparing.join()
     finally:
         # Who is told to stop does not wait for a store that does not answer.
-        preparing.terminate()
-        preparing.join()
+        if preparing.pid is not None:
+            preparing.terminate()
+            preparing.join()
     if preparing.exitcode != 0:
         sys.exit(preparing.exitcode)
-
-
-@contextlib.contextmanager
-def _job_worker(settings: Settings) -> Iterator[None]:
-    """Keep one job worker running during the block; it hands its jobs back at the end."""
-    stopping = threading.Event()
-    processes: list[ForkProcess] = []
-
-    def start() -> None:
-        processes[:] = [_FORKS.Process(target=_work, args=(settings, os.getpid()))]
-        processes[0].start()
-
-    def keep() -> None:
-        while True:
-            processes[0].join()
-            if stopping.wait(_RESTART_SECONDS):
-                return
-            log.warning("the job worker ended and is started again", code=processes[0].exitcode)
-            start()
-            if stopping.is_set():  # set when there was nothing to stop
-                processes[0].terminate()
-
-    start()
-    keeper = threading.Thread(target=keep, daemon=True, name="worker")
-    keeper.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        for process in processes:
-            process.terminate()
-        keeper.join(settings.shutdown_timeout + _RESTART_SECONDS)
-        for process in processes:
-            process.kill()  # one that is too busy to hear would outlive its database
-
-
-def _work(settings: Settings, parent: int) -> None:
-    """Be the job worker of the service whose process id is ``parent``."""
-    # A Ctrl-C in the terminal is for the supervisor, which stops the worker last.
-    os.setsid()
-    if sys.platform == "linux":
-        # The command line is the supervisor's: by this name operators tell it from the others.
-        Path("/proc/self/comm").write_text(WORKER_NAME)
-    run_attached(settings, parent)
 
 
 def _serve_web(settings: Settings) -> None:

@@ -37,7 +37,10 @@ export function useLiveJobs(filters: JobFilters, sort: string): void {
     put((pages) => updated(pages, new Map([...news].map(([id, one]) => [id, standing(one)]))));
     const listed = idsIn(client.getQueryData<Pages>(key));
     const known = [...ids].filter((id) => listed.has(id));
-    const others = [...ids].filter((id) => !listed.has(id)).slice(-MOST_NEW);
+    const wanted = filters.id__in?.toLowerCase().split(",");
+    const others = [...ids]
+      .filter((id) => !listed.has(id) && (wanted === undefined || wanted.includes(id)))
+      .slice(-MOST_NEW);
     for (const jobs of await Promise.all([ask(known, {}), ask(others, filters)])) {
       put((pages) => jobs.reduce((all, job) => placed(all, job, sort), pages));
     }

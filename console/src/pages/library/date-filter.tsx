@@ -1,10 +1,13 @@
 import { CloseButton, Input, Popover, Skeleton } from "@mantine/core";
 import { IconCalendar } from "@tabler/icons-react";
+import { lazyRouteComponent } from "@tanstack/react-router";
 import dayjs from "dayjs";
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import type { LibrarySearch } from "./search";
 
-const DateRange = lazy(() => import("./date-range"));
+// Not React's own `lazy`: after an upgrade the part is not there any more, and this one loads the
+// page anew then.
+const DateRange = lazyRouteComponent(() => import("./date-range"));
 
 interface DateProps {
   search: LibrarySearch;
@@ -22,6 +25,8 @@ export function DateFilter({ search, change }: DateProps) {
           component="button"
           type="button"
           pointer
+          onPointerEnter={DateRange.preload}
+          onFocus={DateRange.preload}
           leftSection={<IconCalendar size={16} aria-hidden />}
           rightSection={
             said !== null && (

@@ -1,10 +1,13 @@
 import { Input, Popover, Skeleton, Stack } from "@mantine/core";
 import { IconRuler2 } from "@tabler/icons-react";
-import { lazy, Suspense } from "react";
+import { lazyRouteComponent } from "@tanstack/react-router";
+import { Suspense } from "react";
 import { formatBytes } from "~/ui/format";
 import type { LibrarySearch } from "./search";
 
-const SizeBound = lazy(() => import("./size-bound"));
+// Not React's own `lazy`: after an upgrade the part is not there any more, and this one loads the
+// page anew then.
+const SizeBound = lazyRouteComponent(() => import("./size-bound"));
 
 interface SizeProps {
   search: LibrarySearch;
@@ -22,6 +25,8 @@ export function SizeFilter({ search, change }: SizeProps) {
           component="button"
           type="button"
           pointer
+          onPointerEnter={SizeBound.preload}
+          onFocus={SizeBound.preload}
           leftSection={<IconRuler2 size={16} aria-hidden />}
           flex="1 1 140px"
         >
