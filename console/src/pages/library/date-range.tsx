@@ -1,4 +1,5 @@
 import { DatePicker } from "@mantine/dates";
+import { useMediaQuery } from "@mantine/hooks";
 import dayjs from "dayjs";
 import { useState } from "react";
 import "@mantine/dates/styles.css";
@@ -11,9 +12,16 @@ interface RangeProps {
   setValue: (range: Range) => void;
 }
 
+/** On a phone there is no room for the calendar beside what can be chosen at once. */
+const BELOW_EACH_OTHER = {
+  datePickerRoot: { flexDirection: "column", maxWidth: 270 },
+  presetsList: { flexDirection: "row", flexWrap: "wrap", borderInlineEnd: 0 },
+} as const;
+
 /** A calendar. It is loaded when it is asked for: most people never do. */
 export default function DateRange({ value, setValue }: RangeProps) {
   const [chosen, choose] = useState(value);
+  const narrow = useMediaQuery("(max-width: 48em)", undefined, { getInitialValueInEffect: false });
   return (
     <DatePicker
       type="range"
@@ -25,6 +33,7 @@ export default function DateRange({ value, setValue }: RangeProps) {
       }}
       presets={presets()}
       allowSingleDateInRange
+      styles={narrow ? BELOW_EACH_OTHER : undefined}
     />
   );
 }
