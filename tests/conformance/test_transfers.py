@@ -270,7 +270,7 @@ def test_a_cancelled_transfer_keeps_what_is_complete_and_can_go_on(
     assert signal(local_service, transfer["id"], "cancel").status_code == 200
 
     cancelled = wait(
-        local_service, transfer["id"], lambda found: found["status"] == "cancelled", seconds=5
+        local_service, transfer["id"], lambda found: found["status"] == "cancelled", seconds=15
     )
     assert cancelled["files"]["complete"] > 0
     assert cancelled["finished_at"] is not None
