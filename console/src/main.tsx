@@ -1,4 +1,4 @@
-import "./app/mantine.css";
+import "~/app/mantine.css";
 import "@mantine/notifications/styles.css";
 import "~/app/motion.css";
 import { MantineProvider } from "@mantine/core";

@@ -1,8 +1,8 @@
-import { CloseButton, Input, Popover, Skeleton } from "@mantine/core";
+import { CloseButton } from "@mantine/core";
 import { IconCalendar } from "@tabler/icons-react";
 import { lazyRouteComponent } from "@tanstack/react-router";
 import dayjs from "dayjs";
-import { Suspense } from "react";
+import { FilterPopover } from "./filter-popover";
 import type { LibrarySearch } from "./search";
 
 // Not React's own `lazy`: after an upgrade the part is not there any more, and this one loads the
@@ -17,41 +17,27 @@ interface DateProps {
 /** Between which days medias must have come. */
 export function DateFilter({ search, change }: DateProps) {
   const { since, until } = search;
-  const said = describe(since, until);
   return (
-    <Popover position="bottom-start" shadow="md" trapFocus withinPortal>
-      <Popover.Target>
-        <Input
-          component="button"
-          type="button"
-          pointer
-          onPointerEnter={DateRange.preload}
-          onFocus={DateRange.preload}
-          leftSection={<IconCalendar size={16} aria-hidden />}
-          rightSection={
-            said !== null && (
-              <CloseButton
-                aria-label="Any date"
-                size="sm"
-                onClick={() => change({ since: null, until: null })}
-              />
-            )
-          }
-          rightSectionPointerEvents="all"
-          flex="1 1 250px"
-        >
-          {said ?? <Input.Placeholder>Any date</Input.Placeholder>}
-        </Input>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <Suspense fallback={<Skeleton h={280} w={400} />}>
-          <DateRange
-            value={[since, until]}
-            setValue={([from, to]) => change({ since: from, until: to })}
-          />
-        </Suspense>
-      </Popover.Dropdown>
-    </Popover>
+    <FilterPopover
+      icon={<IconCalendar size={16} aria-hidden />}
+      said={describe(since, until)}
+      placeholder="Any date"
+      preload={DateRange.preload}
+      clear={
+        <CloseButton
+          aria-label="Any date"
+          size="sm"
+          onClick={() => change({ since: null, until: null })}
+        />
+      }
+      flex="1 1 250px"
+      loading={{ h: 280, w: 400 }}
+    >
+      <DateRange
+        value={[since, until]}
+        setValue={([from, to]) => change({ since: from, until: to })}
+      />
+    </FilterPopover>
   );
 }
 
