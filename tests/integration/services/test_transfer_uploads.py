@@ -52,7 +52,10 @@ async def unfinished(stage: TransferStage) -> int:
 
 
 async def pause_in_the_middle(stage: TransferStage, started: Transfer, least: int) -> Transfer:
-    """Run a transfer and pause it once the store has at least so many bytes of it."""
+    """Run a transfer and pause it once the store has at least so many bytes of it.
+
+    It must be slow enough not to be through before the pause has its effect.
+    """
     running = await stage.run_beside(started)
     await stage.wait(started, lambda t: t.bytes_complete >= least)
     await stage.signal(started, Signal.PAUSE)
@@ -64,7 +67,7 @@ async def test_a_paused_transfer_goes_on_with_the_parts_that_are_missing(
 ) -> None:
     content = os.urandom(60 * MIB)
     stage.write({"large.bin": content})
-    started = await stage.start(bandwidth=24 * MIB)
+    started = await stage.start(bandwidth=10 * MIB)
 
     paused = await pause_in_the_middle(stage, started, 16 * MIB)
 
@@ -191,7 +194,7 @@ async def test_the_janitor_keeps_what_a_transfer_may_still_use(
 ) -> None:
     content = os.urandom(30 * MIB)
     stage.write({"large.bin": content})
-    paused = await pause_in_the_middle(stage, await stage.start(bandwidth=16 * MIB), 8 * MIB)
+    paused = await pause_in_the_middle(stage, await stage.start(bandwidth=6 * MIB), 8 * MIB)
 
     await sweep_all(stage, database_url)
 
@@ -216,7 +219,7 @@ async def test_the_janitor_removes_what_no_transfer_can_use_any_more(
     stage: TransferStage, database_url: str, how: str
 ) -> None:
     stage.write({"large.bin": os.urandom(30 * MIB), "small.bin": b"1"})
-    paused = await pause_in_the_middle(stage, await stage.start(bandwidth=16 * MIB), 8 * MIB)
+    paused = await pause_in_the_middle(stage, await stage.start(bandwidth=6 * MIB), 8 * MIB)
     small = (await stage.files(paused))["small.bin"]
     if small.state is FileState.COMPLETE:  # as if the crash had come before its record
         await execute(database_url, "DELETE FROM medias")
@@ -241,7 +244,7 @@ async def test_a_retry_after_the_janitor_begins_anew(
 ) -> None:
     content = os.urandom(30 * MIB)
     stage.write({"large.bin": content})
-    paused = await pause_in_the_middle(stage, await stage.start(bandwidth=16 * MIB), 8 * MIB)
+    paused = await pause_in_the_middle(stage, await stage.start(bandwidth=6 * MIB), 8 * MIB)
     before = (await stage.files(paused))["large.bin"]
     await stage.jobs.signal(LOCAL_OPERATOR, str(paused.id), Signal.CANCEL)
     await sweep_all(stage, database_url)
