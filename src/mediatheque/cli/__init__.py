@@ -47,6 +47,9 @@ for noun in ("tag", "recordings", "jobs", "schedules"):
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
+    # A fifth of the start of a command would be httpx importing its own command line, with
+    # colours and all. What stands here as None is not there to import, and httpx does without.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     if sys.argv[1:] in ([], ["-h"], ["--help"]):
         app.resolved_commands()  # the list shows the first line of each one's help
     try:

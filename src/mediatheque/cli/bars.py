@@ -1,22 +1,15 @@
 """Progress bars on standard error, for people who watch."""
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Set
 from types import TracebackType
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from mediatheque.cli.output import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _NAME_LENGTH = 40
 
@@ -28,21 +21,12 @@ class Bars:
     """
 
     def __init__(self) -> None:
-        console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+        self._progress = _progress() if sys.stderr.isatty() else None
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> "Bars":
-        self._progress.start()
+        if self._progress is not None:
+            self._progress.start()
         return self
 
     def __exit__(
@@ -51,7 +35,8 @@ class Bars:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        if self._progress is not None:
+            self._progress.stop()
 
     @contextlib.contextmanager
     def of(self, name: str) -> Iterator[Callable[[int, int], None]]:
@@ -64,6 +49,8 @@ class Bars:
 
     def show(self, key: str, name: str, done: int, total: int | None) -> None:
         """Show how far a thing is, in bytes; ``total`` None when that is not known yet."""
+        if self._progress is None:
+            return
         task = self._tasks.get(key)
         if task is None:
             self._tasks[key] = self._progress.add_task(_short(name), total=total, completed=done)
@@ -73,11 +60,41 @@ class Bars:
     def keep(self, keys: Set[str]) -> None:
         """Take away the bars of all other things."""
         for key in self._tasks.keys() - keys:
-            self._progress.remove_task(self._tasks.pop(key))
+            task = self._tasks.pop(key)
+            if self._progress is not None:
+                self._progress.remove_task(task)
 
     def say(self, text: str) -> None:
         """Print a line on standard error, above the bars."""
-        self._progress.console.print(Text(printable(text)), soft_wrap=True)
+        if self._progress is None:
+            print(printable(text), file=sys.stderr)
+        else:
+            from rich.text import Text  # noqa: PLC0415 - as below
+
+            self._progress.console.print(Text(printable(text)), soft_wrap=True)
+
+
+def _progress() -> "Progress":
+    # To import it takes longer than many a command, and most are not watched.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def _short(name: str) -> str:

@@ -7,9 +7,6 @@ from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from mediatheque.cli.units import shown_bytes
 
@@ -79,6 +76,11 @@ class Rows:
         """Print what is kept."""
         if not self._waiting:
             return
+        # To import it takes longer than to list what a program asks for.
+        from rich.console import Console  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in self._headings:
             right = heading in self._right

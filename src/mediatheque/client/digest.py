@@ -1,12 +1,20 @@
 """Checksums of bytes as they pass, to compare with what the server recorded."""
 
 import base64
+from functools import cache
+from types import ModuleType
 from typing import Any
 
-from awscrt import checksums
-from blake3 import blake3
-
 from mediatheque.client.results import Checksum
+
+
+@cache
+def _checksums() -> ModuleType:
+    # To import it takes a large part of the time of a command that neither sends nor fetches.
+    from awscrt import checksums  # noqa: PLC0415
+
+    found: ModuleType = checksums
+    return found
 
 
 class RunningCrc:
@@ -18,12 +26,12 @@ class RunningCrc:
 
     def update(self, piece: bytes | memoryview) -> None:
         """Take the next bytes."""
-        self.value = checksums.crc64nvme(piece, self.value)
+        self.value = _checksums().crc64nvme(piece, self.value)
         self.size += len(piece)
 
     def extend(self, behind: "RunningCrc") -> None:
         """Take all the bytes that another has taken."""
-        self.value = checksums.combine_crc64nvme(self.value, behind.value, behind.size)
+        self.value = _checksums().combine_crc64nvme(self.value, behind.value, behind.size)
         self.size += behind.size
 
     def agrees(self, size: int, checksum: Checksum) -> bool:
@@ -36,6 +44,8 @@ class Digest:
     """CRC64NVME and BLAKE3 of everything that ``update`` was called with."""
 
     def __init__(self) -> None:
+        from blake3 import blake3  # noqa: PLC0415 - as above
+
         self._blake3: Any = blake3()
         self._crc = RunningCrc()
 
