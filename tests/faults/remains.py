@@ -13,8 +13,9 @@ import asyncpg
 
 from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.storage.keys import CATALOG_ID
+from tests.support.forking import run_forked
 from tests.support.seaweedfs import SeaweedFS
-from tests.support.service import COMMAND, Service, environment
+from tests.support.service import Service, environment
 
 _PATIENCE_SECONDS = 30
 _COMMAND_SECONDS = 60
@@ -103,15 +104,8 @@ def run_command(
     data_dir: Path, *arguments: str, settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run one command of Mediatheque to its end."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env=environment(data_dir, settings or {}),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_COMMAND_SECONDS,
-        check=False,
-    )
+    variables = environment(data_dir, settings or {})
+    return run_forked(*arguments, variables=variables, timeout=_COMMAND_SECONDS)
 
 
 def run_janitor(service: Service, **settings: str) -> tuple[int, int, int]:

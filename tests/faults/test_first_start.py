@@ -26,7 +26,7 @@ def is_ready(service: Victim) -> bool:
 
 
 def test_of_two_first_starts_at_once_one_serves_and_one_says_why_not(tmp_path: Path) -> None:
-    one, other = Victim(tmp_path / "data"), Victim(tmp_path / "data")
+    one, other = Victim(tmp_path / "data", first=True), Victim(tmp_path / "data", first=True)
     try:
         processes = {
             victim: subprocess.Popen(
@@ -59,7 +59,7 @@ def test_a_data_directory_with_a_path_too_long_for_sockets_works(tmp_path: Path)
     data_dir = tmp_path / ("long" * 15) / ("path" * 15) / "data"
     assert len(str(data_dir)) > 120
     data_dir.parent.mkdir(parents=True)
-    with running(data_dir) as service:
+    with running(data_dir, first=True) as service:
         assert service.http.get("/ready").json()["checks"]["database"] == "ok"
         assert upload(service.http, "media", CONTENT).status_code == 200
         service.kill()
@@ -71,7 +71,7 @@ def test_a_data_directory_with_a_path_too_long_for_sockets_works(tmp_path: Path)
 def test_a_data_directory_inside_a_private_folder_of_root_works(tmp_path: Path) -> None:
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
-    with running(private / "data") as service:
+    with running(private / "data", first=True) as service:
         assert service.http.get("/ready").json()["checks"]["database"] == "ok"
         assert upload(service.http, "media", CONTENT).status_code == 200
         assert service.postmaster().uids().real != 0

@@ -23,7 +23,7 @@ from tests.support.job_worker import LIMITS
 from tests.support.jobs import Fleet, WorkerProcess, fleet
 
 WORKERS = 3
-JOBS = 220
+JOBS = 160
 FIRE_SECONDS = 14.0
 LEASE = 3
 TERMINAL = {EventKind.COMPLETED, EventKind.ERRORED, EventKind.CANCELLED}
@@ -157,7 +157,7 @@ async def watch_limits(crew: Fleet) -> Counter[str]:
             with suppress(OSError, asyncpg.PostgresError):
                 for row in await fetch(crew.server.url, query):
                     most[row["queue"]] = max(most[row["queue"]], row["n"])
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
     return most
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.faults.places import Place, opened
+from tests.faults.places import SETTINGS, Place, opened
 from tests.faults.recorders import count_frames
 from tests.faults.remains import is_waiting, locked, rows, wait_until
 from tests.faults.test_sync_kill import another_worker
@@ -31,13 +31,14 @@ FILES = {
     "waveform.json",
 }
 TRIES = 5
+ONE = SETTINGS | {"MEDIATHEQUE_WORKERS": "1"}
 CATCH_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A service on a folder for all of these tests: it must recover from each."""
-    with opened("processing", tmp_path_factory.mktemp("processing"), None) as started:
+    with opened("processing", tmp_path_factory.mktemp("processing"), None, ONE) as started:
         yield started
 
 
@@ -50,7 +51,7 @@ def place(
         yield request.getfixturevalue("local")
         return
     server = request.getfixturevalue("seaweedfs")
-    with opened("processing", tmp_path_factory.mktemp("processing-s3"), server) as started:
+    with opened("processing", tmp_path_factory.mktemp("processing-s3"), server, ONE) as started:
         yield started
 
 
@@ -185,6 +186,7 @@ def caught(worker: psutil.Process) -> psutil.Process | None:
                     if child.status() != psutil.STATUS_STOPPED:
                         child.suspend()
                         return child
+        time.sleep(0.002)  # a busy loop would slow down what it waits for
     return None
 
 

@@ -11,6 +11,7 @@ import pytest
 from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.cli.exits import Exit
 from tests.faults.remains import query, run_command
+from tests.support.prepared import put_database
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import Service, free_port, s3_settings
 
@@ -50,6 +51,7 @@ def refuse(data_dir: Path, code: Exit, *words: str, **settings: str) -> None:
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    put_database(tmp_path / "data")  # the store is asked for when there is one
     named = value if variable in {"MEDIATHEQUE_CONFIG", "MEDIATHEQUE_STORAGE_URL"} else variable
     refuse(tmp_path / "data", Exit.SETTINGS, named, **{variable: value})
 
@@ -143,6 +145,7 @@ def test_a_schema_from_a_newer_version_is_left_alone(
 def test_a_store_that_does_not_answer_or_refuses_is_named(
     tmp_path: Path, seaweedfs: SeaweedFS
 ) -> None:
+    put_database(tmp_path / "data")
     settings = s3_settings(seaweedfs, "faults-start")
     closed = f"http://127.0.0.1:{free_port()}"
     for wrong, word in (
@@ -159,6 +162,7 @@ def test_a_store_that_does_not_answer_or_refuses_is_named(
 def test_a_storage_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in its place")
     folder = tmp_path / "file" / "store"
+    put_database(tmp_path / "data")
     done = run_command(
         tmp_path / "data", "prepare", settings={"MEDIATHEQUE_STORAGE_URL": folder.as_uri()}
     )

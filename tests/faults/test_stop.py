@@ -13,13 +13,13 @@ import pytest
 from tests.faults.clients import RawUpload, content_of, listed_medias, upload
 from tests.faults.remains import AT_ONCE, is_clean, let_age, run_janitor, stored, wait_until
 from tests.faults.victim import Victim, running
-from tests.support.service import COMMAND, environment
+from tests.support.service import COMMAND, Process, environment
 
 STOP_SECONDS = 40
 CONTENT = content_of("stop", 24_000_000)
 
 
-def terminate(service: Victim) -> subprocess.Popen[bytes]:
+def terminate(service: Victim) -> Process:
     """Ask the service to stop, and return when it accepts no more connections."""
     process, service.process = service.process, None
     assert process is not None

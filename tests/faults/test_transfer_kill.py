@@ -28,7 +28,7 @@ from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import is_worker, s3_settings
 
 PART = 8 << 20
-LARGE = 200 << 20
+LARGE = 96 << 20
 PARTS = LARGE // PART
 
 
@@ -77,7 +77,7 @@ def test_after_a_kill_only_the_parts_that_the_store_lacks_are_sent(
         variables = {**s3_settings(seaweedfs, prefix), **settings(tmp_path)}
         variables["MEDIATHEQUE_S3_ENDPOINT"] = proxy.endpoint
         with running(tmp_path / "data", variables) as service:
-            transfer = start(service, source, bandwidth=60_000_000)
+            transfer = start(service, source, bandwidth=24_000_000)
             wait(service, transfer["id"], lambda found: found["bytes"]["complete"] > LARGE // 2)
             service.kill()
             [(key, upload_id)] = uploads()
@@ -102,10 +102,10 @@ def test_after_a_kill_only_the_parts_that_the_store_lacks_are_sent(
 @pytest.mark.parametrize("victim", ["everything", "the worker"])
 def test_a_transfer_survives_kills_at_random_moments(tmp_path: Path, victim: str) -> None:
     moments = random.Random(victim)
-    files = random_files(300, 20_000) | {"large.bin": os.urandom(30_000_000)}
+    files = random_files(150, 20_000) | {"large.bin": os.urandom(15_000_000)}
     source = folder(tmp_path, files)
     with running(tmp_path / "data", settings(tmp_path)) as service:
-        transfer = start(service, source, bandwidth=3_000_000)
+        transfer = start(service, source, bandwidth=1_500_000)
         for _ in range(2):
             before = show(service, transfer["id"], limit=0)["files"]["complete"]
             wait(
@@ -125,7 +125,7 @@ def test_a_transfer_survives_kills_at_random_moments(tmp_path: Path, victim: str
 
         assert ended["status"] == "complete"
         assert ended["files"]["complete"] == len(files)
-        assert ended["bytes"] == {"total": 36_000_000, "complete": 36_000_000}
+        assert ended["bytes"] == {"total": 18_000_000, "complete": 18_000_000}
         assert contents(service, transfer["id"], source) == files
         listed = service.http.get("/medias", params={"count": "true"}).json()
         assert listed["meta"]["count"] == len(files)

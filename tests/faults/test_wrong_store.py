@@ -1,10 +1,11 @@
 """A store together with a database that it does not belong to."""
 
-import subprocess
 import time
 from pathlib import Path
 
-from tests.support.service import COMMAND, Service, environment, running
+from tests.faults.remains import run_command
+from tests.faults.victim import running
+from tests.support.prepared import put_database
 
 
 def test_a_store_is_safe_from_a_database_that_is_not_its_own(tmp_path: Path) -> None:
@@ -15,15 +16,10 @@ def test_a_store_is_safe_from_a_database_that_is_not_its_own(tmp_path: Path) -> 
         owner.stop()
         time.sleep(1.5)
 
+        put_database(tmp_path / "stranger")
         for command in ("serve", "janitor", "prepare"):
-            refused = subprocess.run(
-                [COMMAND, command],
-                env=environment(tmp_path / "stranger", {**shared, **_port(owner)}),
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
+            port = {"MEDIATHEQUE_PORT": str(owner.port)}
+            refused = run_command(tmp_path / "stranger", command, settings={**shared, **port})
             assert refused.returncode == 6
             assert "The store belongs to another database" in refused.stderr
             assert "Traceback" not in refused.stderr
@@ -42,7 +38,3 @@ def test_a_store_that_lost_its_id_is_given_it_again(tmp_path: Path) -> None:
         service.start()
 
         assert marker.read_text() == named
-
-
-def _port(service: Service) -> dict[str, str]:
-    return {"MEDIATHEQUE_PORT": str(service.port)}

@@ -1,47 +1,51 @@
 """A service that tests hurt: killed in the middle of things, started where it cannot be well."""
 
-import contextlib
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psutil
 
-from tests.support.service import COMMAND, Service, environment, is_worker
+from tests.support.forking import NAME
+from tests.support.service import COMMAND, Service
 
 _START_SECONDS = 60
 _END_SECONDS = 60
 
 
 class Victim(Service):
-    """``wrapper`` comes before its command line; it runs as soon as ``/health`` answers."""
+    """``wrapper`` comes before its command line; it runs as soon as ``/health`` answers.
+
+    One with a wrapper is a first one, too.
+    """
 
     def __init__(
         self,
         data_dir: Path,
         settings: Mapping[str, str] | None = None,
         *,
+        first: bool = False,
         wrapper: Sequence[str] = (),
     ) -> None:
-        # One web process, where nothing else is said: each takes a second to start.
-        super().__init__(data_dir, {"MEDIATHEQUE_WORKERS": "1", **(settings or {})})
+        # One web process, where nothing else is said: each takes a while to start.
+        variables = {"MEDIATHEQUE_WORKERS": "1", **(settings or {})}
+        super().__init__(data_dir, variables, first=first or bool(wrapper))
         self._wrapper = wrapper
 
-    def launch(self) -> subprocess.Popen[bytes]:
-        """Start it without waiting for anything."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self._wrapper, COMMAND, "serve"],
-                env=environment(self.data_dir, self.settings),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        return self.process
+    def execute(self, variables: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start the command itself."""
+        return subprocess.Popen(
+            [*self._wrapper, COMMAND, "serve"],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
     def start(self) -> "Victim":
         """Start it and wait until it answers, well or not."""
@@ -55,17 +59,6 @@ class Victim(Service):
             except httpx.TransportError:
                 time.sleep(0.05)
         raise AssertionError(f"the service does not answer: {self.log.read_text()}")
-
-    def kill(self) -> None:
-        """Kill every process of it with SIGKILL; some may end by themselves meanwhile."""
-        assert self.process is not None
-        everything = self.processes()
-        for process in everything:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(everything, timeout=_END_SECONDS)
-        self.process.wait(_END_SECONDS)
-        self.process = None
 
     def web_processes(self) -> list[psutil.Process]:
         """Return the processes that answer requests."""
@@ -99,17 +92,21 @@ def _lives(process: psutil.Process) -> bool:
 
 def _serves(process: psutil.Process) -> bool:
     try:
-        return "serve" in process.cmdline() and not is_worker(process)
+        return process.name() == NAME and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:  # also one that ended and that nobody has waited for yet
         return False
 
 
 @contextmanager
 def running(
-    data_dir: Path, settings: Mapping[str, str] | None = None, *, wrapper: Sequence[str] = ()
+    data_dir: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    first: bool = False,
+    wrapper: Sequence[str] = (),
 ) -> Iterator[Victim]:
     """Run a service for the length of a block."""
-    victim = Victim(data_dir, settings, wrapper=wrapper)
+    victim = Victim(data_dir, settings, first=first, wrapper=wrapper)
     try:
         yield victim.start()
     finally:

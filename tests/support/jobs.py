@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,14 +15,14 @@ import psutil
 
 from mediatheque.catalog.database import Database
 from mediatheque.catalog.embedded import EmbeddedPostgres
-from mediatheque.catalog.schema import migrate
 from mediatheque.domain.access import LOCAL_OPERATOR
 from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.jobs import EventKind, Job, JobEvent
-from mediatheque.engine import queue
 from mediatheque.services.jobs import JobService
 from tests.support.database import execute, fetch
+from tests.support.forking import fork
 from tests.support.job_worker import EFFECTS
+from tests.support.prepared import put_database
 from tests.support.service import environment
 
 _READY = b"worker started"
@@ -35,12 +34,11 @@ class WorkerProcess:
     def __init__(self, log: Path, variables: dict[str, str]) -> None:
         self.log = log
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.job_worker"],
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+            self.process = fork(
+                "tests.support.job_worker",
+                variables=variables,
+                stdout=output.fileno(),
+                stderr=output.fileno(),
             )
 
     @property
@@ -165,12 +163,12 @@ class Fleet:
 @contextlib.asynccontextmanager
 async def fleet(folder: Path, *, lease: int) -> AsyncIterator[Fleet]:
     """Run a database server with the job tables; its workers end with the block."""
+    await asyncio.to_thread(put_database, folder)
     server = EmbeddedPostgres(folder)
     await asyncio.to_thread(server.start)
     database = Database(server.url, connections=5)
     running = Fleet(server, database, JobService(database), folder, lease)
     try:
-        await migrate(server.url, queue.install)
         await execute(server.url, EFFECTS)
         yield running
     finally:

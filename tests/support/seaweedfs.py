@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import socket
@@ -51,14 +52,7 @@ class SeaweedFS:
 
     def client(self) -> "S3Client":
         """Return a client that looks at the server without any of the code under test."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
-        )
+        return _client(self)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -70,6 +64,19 @@ class SeaweedFS:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+
+@functools.cache
+def _client(server: SeaweedFS) -> "S3Client":
+    """Return the one client of a server: to make another costs as much as many a test."""
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+    )
 
 
 @pytest.fixture(scope="session")
