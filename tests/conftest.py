@@ -1,6 +1,8 @@
 """Fixtures that every test may ask for."""
 
+import functools
 import signal
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +28,17 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A place of the tests' own for what the commands that they run remember of uploads."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> Iterator[None]:
+    """Let httpx read the certificates of all authorities once, and not for each request alone.
+
+    That took more time than the requests, and the services here speak no TLS.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         yield
 
 

@@ -168,26 +168,23 @@ def test_a_post_is_never_redirected(local_service: Service, path: str, status: i
 
 
 @pytest.mark.parametrize(("method", "path"), ORIGIN_GUARD_METHODS)
-@pytest.mark.parametrize(
-    "origin",
-    [
+def test_pages_of_other_origins_change_nothing(
+    local_service: Service, method: str, path: str
+) -> None:
+    for origin in (
         "https://evil.example.net",
         "http://localhost",
         "http://127.0.0.1:1",
         "null",
         "http://[",
         "http://127.0.0.1.evil.example.net",
-    ],
-)
-def test_pages_of_other_origins_change_nothing(
-    local_service: Service, method: str, path: str, origin: str
-) -> None:
-    answer = local_service.http.request(method, path, headers={"Origin": origin})
-    assert answer.status_code == 403
-    if path.startswith(("/medias", "/jobs")):
-        check_problem(answer, 403, pointer=None, says="MEDIATHEQUE_CORS_ORIGINS")
-    else:
-        assert "MEDIATHEQUE_CORS_ORIGINS" in answer.json()["error"]
+    ):
+        answer = local_service.http.request(method, path, headers={"Origin": origin})
+        assert answer.status_code == 403, origin
+        if path.startswith(("/medias", "/jobs")):
+            check_problem(answer, 403, pointer=None, says="MEDIATHEQUE_CORS_ORIGINS")
+        else:
+            assert "MEDIATHEQUE_CORS_ORIGINS" in answer.json()["error"]
 
 
 def test_pages_of_the_service_itself_may_change_things(local_service: Service) -> None:

@@ -350,7 +350,9 @@ def test_sixty_uploads_at_once_all_arrive(service: Service) -> None:
     assert len(set(ids)) == 60
     found = listed(service, name=prefix, pageSize=100)
     assert found["total"] == 60
-    assert {file["name"]: get(file["url"]).content for file in found["page"]} == contents
+    assert {
+        file["name"]: service.http.get(file["url"]).content for file in found["page"]
+    } == contents
 
 
 def _send_alone(address: str, name: str, content: bytes) -> str:

@@ -217,8 +217,7 @@ def in_order(field: str) -> Callable[[Record], tuple[Any, ...]]:
     return key
 
 
-@pytest.mark.parametrize("size", ["1", "4"])
-@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(("descending", "size"), [(False, "1"), (True, "4")])
 @pytest.mark.parametrize("field", LISTED_FIELDS)
 def test_every_order_is_the_same_by_number_and_by_cursor_also_through_nulls(
     local_service: Service, job_classes: Classes, field: str, descending: bool, size: str

@@ -86,7 +86,7 @@ async def test_crc64nvme_has_the_value_that_its_definition_gives_as_check(store:
     assert base64.b64decode(stored.crc64nvme).hex() == "ae8b14860a799888"
 
 
-@pytest.mark.parametrize("size_hint", [None, 0, 1, len(LARGE) * 2])
+@pytest.mark.parametrize("size_hint", [None, 1, len(LARGE) * 2])
 async def test_the_expected_size_is_not_trusted(store: Store, size_hint: int | None) -> None:
     writer = store.writer("a/object", content_type="video/mp4", size_hint=size_hint)
     await writer.write(LARGE)
@@ -210,7 +210,7 @@ async def test_writing_holds_a_bounded_amount_of_memory(store: Store) -> None:
     piece = LARGE[:MIB]
 
     writer = store.writer("a/object", content_type="video/mp4", size_hint=None)
-    for _ in range(120):
+    for _ in range(80):
         await writer.write(piece)
         most = max(most, process.memory_info().rss)
     await writer.commit()
@@ -218,39 +218,37 @@ async def test_writing_holds_a_bounded_amount_of_memory(store: Store) -> None:
     assert most - before < 40 * MIB
 
 
-@pytest.mark.parametrize(
-    ("start", "end"),
-    [
-        (0, 1),
-        (5, 6),
-        (0, 100),
-        (90, 100),
-        (99, None),
-        (40, None),
-        (40, 1000),
-        (0, None),
-        (100, None),
-        (100, 200),
-        (5000, None),
-        (5000, 6000),
-        (7, 7),
-        (0, 0),
-    ],
-)
-async def test_a_range_is_read_as_a_slice_would(store: Store, start: int, end: int | None) -> None:
+RANGES = [
+    (0, 1),
+    (5, 6),
+    (0, 100),
+    (90, 100),
+    (99, None),
+    (40, None),
+    (40, 1000),
+    (0, None),
+    (100, None),
+    (100, 200),
+    (5000, None),
+    (5000, 6000),
+    (7, 7),
+    (0, 0),
+]
+
+
+async def test_a_range_is_read_as_a_slice_would(store: Store) -> None:
     content = LARGE[:100]
     await put(store, "a/object", content)
 
-    assert await get(store, "a/object", start, end) == content[start:end]
+    for start, end in RANGES:
+        assert await get(store, "a/object", start, end) == content[start:end], (start, end)
 
 
-@pytest.mark.parametrize(("start", "end"), [(0, None), (0, 10), (0, 0), (3, None), (3, 10)])
-async def test_every_range_of_an_empty_object_is_empty(
-    store: Store, start: int, end: int | None
-) -> None:
+async def test_every_range_of_an_empty_object_is_empty(store: Store) -> None:
     await put(store, "a/object", b"")
 
-    assert await get(store, "a/object", start, end) == b""
+    for start, end in [(0, None), (0, 10), (0, 0), (3, None), (3, 10)]:
+        assert await get(store, "a/object", start, end) == b"", (start, end)
 
 
 async def test_a_range_across_the_parts_of_a_large_object_is_right(store: Store) -> None:
@@ -413,6 +411,7 @@ async def test_list_agrees_with_head(store: Store) -> None:
         assert abs(listed.modified - info.modified) < timedelta(seconds=1)
 
 
+@pytest.mark.parametrize("store", ["local", "s3"], indirect=True)
 async def test_list_yields_more_than_a_page_of_a_store(store: Store) -> None:
     wanted = {f"a/{number:04}" for number in range(1100)}
     admission = asyncio.Semaphore(16)

@@ -1,14 +1,17 @@
 """The commands of users that are about files, as real processes with the real service."""
 
 import asyncio
+import json
 import signal
 import uuid
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.support.commands import refusal, run, run_on_terminal, start
+from mediatheque.client import AsyncClient
+from tests.support.commands import call, refusal, run, run_on_terminal, start
 from tests.support.films import make_recording
 from tests.support.proxy import Fault, Harm, run_proxy
 from tests.support.service import Service, free_port
@@ -36,6 +39,13 @@ async def uploaded(service: Service, folder: Path, file: Path, *tags: str) -> An
     return done.json()["media"]
 
 
+async def there(service: Service, file: Path, *tags: str) -> Any:
+    """Upload a file, quicker than by a process of its own, and return its media."""
+    async with AsyncClient(service.url) as client:
+        media = await client.medias.upload(file, tags=tags)
+    return json.loads(msgspec.json.encode(media))
+
+
 async def test_a_file_goes_in_and_comes_out(service: Service, tmp_path: Path, mark: str) -> None:
     content = b"%PDF-1.7\n" + bytes(MIB)
     source = make(tmp_path, f"{mark} é.pdf", content)
@@ -48,13 +58,15 @@ async def test_a_file_goes_in_and_comes_out(service: Service, tmp_path: Path, ma
     assert (tmp_path / "out" / source.name).read_bytes() == content
 
 
-async def test_files_are_listed(local_service: Service, tmp_path: Path, mark: str) -> None:
+async def test_files_are_listed(
+    local_service: Service, tmp_path: Path, mark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = [
-        await uploaded(local_service, tmp_path, make(tmp_path, f"{mark}-{name}", content), mark)
+        await there(local_service, make(tmp_path, f"{mark}-{name}", content), mark)
         for name, content in (("a.pdf", b"%PDF-1.7"), ("b.txt", b"text"), ("c", b""))
     ]
     by_tag = await run(local_service.url, "ls", "--tag", mark, "--json", folder=tmp_path)
-    by_name = await run(
+    by_name = await call(
         local_service.url,
         "ls",
         "--name",
@@ -64,9 +76,9 @@ async def test_files_are_listed(local_service: Service, tmp_path: Path, mark: st
         "--limit",
         "2",
         "--json",
-        folder=tmp_path,
+        capture=capsys,
     )
-    exactly = await run(
+    exactly = await call(
         local_service.url,
         "ls",
         "--tag",
@@ -74,10 +86,10 @@ async def test_files_are_listed(local_service: Service, tmp_path: Path, mark: st
         "--type",
         "application/pdf",
         "--json",
-        folder=tmp_path,
+        capture=capsys,
     )
-    family = await run(
-        local_service.url, "ls", "--tag", mark, "--type", "text", "--json", folder=tmp_path
+    family = await call(
+        local_service.url, "ls", "--tag", mark, "--type", "text", "--json", capture=capsys
     )
     plain = await run(local_service.url, "ls", "--tag", mark, "--sort", "size", folder=tmp_path)
 
@@ -95,31 +107,33 @@ async def test_files_are_listed(local_service: Service, tmp_path: Path, mark: st
 async def test_the_newest_file_is_the_first_of_all(
     local_service: Service, tmp_path: Path, mark: str
 ) -> None:
-    media = await uploaded(local_service, tmp_path, make(tmp_path, mark, b"x"))
+    media = await there(local_service, make(tmp_path, mark, b"x"))
     done = await run(local_service.url, "ls", "--limit", "1", "--json", folder=tmp_path)
 
     assert done.lines() == [media]
 
 
 async def test_what_is_known_of_a_file_is_printed(
-    local_service: Service, tmp_path: Path, mark: str
+    local_service: Service, tmp_path: Path, mark: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    media = await uploaded(local_service, tmp_path, make(tmp_path, mark, b"x"))
+    media = await there(local_service, make(tmp_path, mark, b"x"))
     as_json = await run(local_service.url, "info", media["id"], "--json", folder=tmp_path)
-    plain = await run(local_service.url, "info", media["id"], folder=tmp_path)
+    plain = await call(local_service.url, "info", media["id"], capture=capsys)
 
     assert as_json.json() == media
     facts = dict(line.split("\t") for line in plain.out.splitlines())
     assert (facts["name"], facts["id"], facts["size"]) == (mark, media["id"], "1")
 
 
-async def test_tags_are_changed(local_service: Service, tmp_path: Path, mark: str) -> None:
-    media = await uploaded(local_service, tmp_path, make(tmp_path, mark, b"x"), "a")
+async def test_tags_are_changed(
+    local_service: Service, tmp_path: Path, mark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = await there(local_service, make(tmp_path, mark, b"x"), "a")
     added = await run(local_service.url, "tag", "add", media["id"], "b", "c", folder=tmp_path)
-    removed = await run(
-        local_service.url, "tag", "remove", media["id"], "a", "c", "--json", folder=tmp_path
+    removed = await call(
+        local_service.url, "tag", "remove", media["id"], "a", "c", "--json", capture=capsys
     )
-    refused = await run(local_service.url, "tag", "remove", media["id"], "b", "no", folder=tmp_path)
+    refused = await call(local_service.url, "tag", "remove", media["id"], "b", "no", capture=capsys)
 
     assert sorted(added.out.splitlines()) == ["a", "b", "c"]
     assert removed.json()["tags"] == ["b"]
@@ -127,11 +141,11 @@ async def test_tags_are_changed(local_service: Service, tmp_path: Path, mark: st
 
 
 async def test_files_are_deleted_whatever_happens_to_others(
-    local_service: Service, tmp_path: Path, mark: str
+    local_service: Service, tmp_path: Path, mark: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    media = await uploaded(local_service, tmp_path, make(tmp_path, mark, b"x"))
+    media = await there(local_service, make(tmp_path, mark, b"x"))
     done = await run(local_service.url, "rm", "nosuch", media["id"], "--json", folder=tmp_path)
-    again = await run(local_service.url, "rm", media["id"], folder=tmp_path)
+    again = await call(local_service.url, "rm", media["id"], capture=capsys)
 
     assert done.code == 10
     assert done.json() == {"deleted": media["id"], "resource": media["resource"]}
@@ -163,7 +177,7 @@ async def test_what_cannot_be_uploaded_does_not_stop_the_others(
 async def test_a_file_that_exists_is_replaced_only_by_force(
     local_service: Service, tmp_path: Path, mark: str
 ) -> None:
-    media = await uploaded(local_service, tmp_path, make(tmp_path, mark, b"new"))
+    media = await there(local_service, make(tmp_path, mark, b"new"))
     target = make(tmp_path, "target", b"old")
     command = ("get", media["id"], "-o", "target")
     assert "target exists" in refusal(await run(local_service.url, *command, folder=tmp_path), 9)
@@ -175,11 +189,11 @@ async def test_a_file_that_exists_is_replaced_only_by_force(
 
 
 async def test_standard_output_takes_the_bytes(
-    local_service: Service, tmp_path: Path, mark: str
+    local_service: Service, tmp_path: Path, mark: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    media = await uploaded(local_service, tmp_path, make(tmp_path, mark, b"the bytes\n"))
+    media = await there(local_service, make(tmp_path, mark, b"the bytes\n"))
     done = await run(local_service.url, "get", media["id"], "-o", "-", folder=tmp_path)
-    both = await run(local_service.url, "get", media["id"], "-o", "-", "--json", folder=tmp_path)
+    both = await call(local_service.url, "get", media["id"], "-o", "-", "--json", capture=capsys)
 
     assert done.out == "the bytes\n"
     assert "either" in refusal(both, 2)
@@ -189,7 +203,7 @@ async def test_an_interrupted_get_goes_on_where_it_stopped(
     local_service: Service, tmp_path: Path, mark: str
 ) -> None:
     source = make(tmp_path, mark, bytes(range(256)) * (24 * MIB // 256))
-    media = await uploaded(local_service, tmp_path, source)
+    media = await there(local_service, source)
     partial = tmp_path / f"{media['id']}.part"
     command = ("get", media["id"], "-o", "target")
     async with run_proxy(local_service.url) as proxy:
@@ -233,11 +247,15 @@ async def test_an_interrupted_get_goes_on_where_it_stopped(
     ],
 )
 async def test_without_a_server_every_command_says_what_to_do(
-    tmp_path: Path, command: tuple[str, ...]
+    tmp_path: Path,
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     make(tmp_path, "here", b"x")
+    monkeypatch.chdir(tmp_path)
     url = f"http://127.0.0.1:{free_port()}"
-    done = await run(url, *command, "--json", folder=tmp_path)
+    done = await call(url, *command, "--json", capture=capsys)
 
     assert refusal(done, 7) == (
         f"There is no server at {url} (Connection refused). Start one with `mediatheque serve`, "
@@ -249,7 +267,7 @@ async def test_the_option_wins_over_the_environment(local_service: Service, tmp_
     elsewhere = f"http://127.0.0.1:{free_port()}"
     arguments = ("ls", "--limit", "0", "--server", local_service.url)
     done = await run(elsewhere, *arguments, folder=tmp_path)
-    wrong = await run(local_service.url, "ls", "--server", "nowhere", folder=tmp_path)
+    wrong = await run(elsewhere, "ls", "--server", "nowhere", folder=tmp_path)
 
     assert done.code == 0, done
     assert "'nowhere' cannot be used" in refusal(wrong, 2)
@@ -265,9 +283,13 @@ async def test_the_option_wins_over_the_environment(local_service: Service, tmp_
     ],
 )
 async def test_what_the_server_refuses_is_told_in_its_words(
-    local_service: Service, tmp_path: Path, command: tuple[str, ...], code: int, says: str
+    local_service: Service,
+    command: tuple[str, ...],
+    code: int,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert says in refusal(await run(local_service.url, *command, folder=tmp_path), code)
+    assert says in refusal(await call(local_service.url, *command, capture=capsys), code)
 
 
 async def test_people_see_a_table_and_bars(
@@ -287,7 +309,7 @@ async def test_people_see_a_table_and_bars(
 async def test_a_reader_that_has_seen_enough_is_no_error(
     local_service: Service, tmp_path: Path, mark: str
 ) -> None:
-    await uploaded(local_service, tmp_path, make(tmp_path, mark, b"x"))
+    await there(local_service, make(tmp_path, mark, b"x"))
     process = await start(local_service.url, "ls", "--json", folder=tmp_path)
     assert process.stdout is not None
     process.stdout._transport.close()  # type: ignore[attr-defined]
@@ -309,39 +331,45 @@ async def test_a_name_that_is_not_utf_8_is_no_obstacle(
 
 
 async def test_a_folder_that_is_not_there_is_no_file(
-    local_service: Service, tmp_path: Path, mark: str
+    local_service: Service, tmp_path: Path, mark: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    media = await uploaded(local_service, tmp_path, make(tmp_path, mark, b"x"))
-    got = await run(local_service.url, "get", media["id"], "-o", "films/", folder=tmp_path)
+    media = await there(local_service, make(tmp_path, mark, b"x"))
+    got = await call(local_service.url, "get", media["id"], "-o", "films/", capture=capsys)
 
     assert "films/ is not a folder" in refusal(got, 2)
     assert not (tmp_path / "films").exists()
 
 
-async def test_a_limit_below_zero_is_refused(local_service: Service, tmp_path: Path) -> None:
-    done = await run(local_service.url, "ls", "--name", "x", "--limit", "-1", folder=tmp_path)
+async def test_a_limit_below_zero_is_refused(
+    local_service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = await call(local_service.url, "ls", "--name", "x", "--limit", "-1", capture=capsys)
     assert done.code == 2, done
     assert done.out == ""
 
 
-async def test_a_media_is_processed(local_service: Service, tmp_path: Path) -> None:
+async def test_a_media_is_processed(
+    local_service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     film = make(tmp_path, "film.webm", make_recording("vp8", 1.0))
-    media = await uploaded(local_service, tmp_path, film)
+    media = await there(local_service, film)
 
     made = await run(local_service.url, "process", media["id"], "thumbnail", folder=tmp_path)
-    failed = await run(local_service.url, "process", media["id"], "hls", "--json", folder=tmp_path)
+    failed = await call(local_service.url, "process", media["id"], "hls", "--json", capture=capsys)
 
     assert (made.code, made.out.split()[1]) == (0, "completed")
-    listed = await run(local_service.url, "info", f"{media['id']}/thumbnail.jpg", folder=tmp_path)
+    listed = await call(local_service.url, "info", f"{media['id']}/thumbnail.jpg", capture=capsys)
     assert listed.code == 0
     assert failed.code == 10
     assert failed.json()["status"] == "errored"
     assert failed.json()["error"] in failed.err
 
 
-async def test_what_cannot_be_processed_is_refused(local_service: Service, tmp_path: Path) -> None:
+async def test_what_cannot_be_processed_is_refused(
+    local_service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = make(tmp_path, "a.txt", b"text")
-    media = await uploaded(local_service, tmp_path, text)
-    done = await run(local_service.url, "process", media["id"], "hls", folder=tmp_path)
+    media = await there(local_service, text)
+    done = await call(local_service.url, "process", media["id"], "hls", capture=capsys)
     assert done.code == 2
     assert "neither film, sound nor picture" in done.err

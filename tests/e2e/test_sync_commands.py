@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mediatheque.client import Client, Sync
-from tests.support.commands import Done, finish, refusal, run, start
+from tests.support.commands import Done, call, finish, refusal, run, start
 from tests.support.door_two import fill, objects
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import Service
@@ -182,15 +182,17 @@ async def test_another_store_is_written_to_with_keys_of_the_environment(
     assert objects(seaweedfs, "cli-keys") == {"a/b": b"content"}
 
 
-async def test_a_schedule_is_made_listed_and_removed(mirror: Mirror, service: Service) -> None:
+async def test_a_schedule_is_made_listed_and_removed(
+    mirror: Mirror, service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
     fill(mirror.folder, {"a": b"1"})
     made = await mirror.sync("--schedule", "0 3 * * *", "--verify", "--json")
     wrong = await mirror.sync("--schedule", "never")
     folder = service.data_dir
-    listed = await run(service.url, "schedules", "--json", folder=folder)
+    listed = await call(service.url, "schedules", "--json", capture=capsys)
     number = str(made.json()["id"])
     removed = await run(service.url, "schedules", "rm", number, folder=folder)
-    again = await run(service.url, "schedules", "rm", number, folder=folder)
+    again = await call(service.url, "schedules", "rm", number, capture=capsys)
 
     assert made.code == 0, made
     assert (made.json()["cron"], made.json()["verify"]) == ("0 3 * * *", True)
@@ -212,8 +214,12 @@ async def test_a_schedule_is_made_listed_and_removed(mirror: Mirror, service: Se
     ],
 )
 async def test_what_the_server_does_not_accept_is_told(
-    service: Service, arguments: tuple[str, ...], code: int, says: str
+    service: Service,
+    arguments: tuple[str, ...],
+    code: int,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    done = await run(service.url, "sync", *arguments, folder=service.data_dir)
+    done = await call(service.url, "sync", *arguments, capture=capsys)
 
     assert says in refusal(done, code)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mediatheque.client import Client, Transfer, TransferFile
-from tests.support.commands import finish, refusal, run, start
+from tests.support.commands import call, finish, refusal, run, start
 from tests.support.service import Service, running
 
 MB = 1_000_000
@@ -104,7 +104,7 @@ async def test_a_source_that_the_server_refuses_is_named(service: Service, folde
 
 
 async def test_files_that_fail_are_named_and_can_be_tried_again(
-    service: Service, folder: Path
+    service: Service, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "good").write_bytes(b"x")
     (folder / "leaves").symlink_to("/etc/hostname")
@@ -115,14 +115,16 @@ async def test_files_that_fail_are_named_and_can_be_tried_again(
     assert [Path(file["uri"]).name for file in told["failed"]] == ["leaves"]
     assert f"mediatheque jobs retry {told['transfer']['id']}" in done.err
     # However the id is written.
-    refused = await run(service.url, "jobs", "watch", told["transfer"]["id"].upper(), folder=folder)
+    refused = await call(
+        service.url, "jobs", "watch", told["transfer"]["id"].upper(), capture=capsys
+    )
     assert refused.code == 10, refused
     history = (await run(service.url, "jobs", "show", told["transfer"]["id"], folder=folder)).out
     assert "leaves its source root" in history
     (folder / "leaves").unlink()
     (folder / "leaves").write_bytes(b"now a file")
     again = await run(service.url, "jobs", "retry", told["transfer"]["id"], folder=folder)
-    watched = await run(service.url, "jobs", "watch", told["transfer"]["id"], folder=folder)
+    watched = await call(service.url, "jobs", "watch", told["transfer"]["id"], capture=capsys)
 
     assert again.code == 0, again
     assert watched.code == 0, watched
@@ -191,23 +193,23 @@ async def test_a_transfer_that_somebody_cancels_ends_the_command(
 
 @pytest.mark.parametrize("amount", ["fast", "-1", "10PB"])
 async def test_a_bandwidth_that_is_none_is_refused(
-    service: Service, folder: Path, amount: str
+    service: Service, amount: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = await run(service.url, "transfer", ".", f"--bandwidth={amount}", folder=folder)
+    done = await call(service.url, "transfer", ".", f"--bandwidth={amount}", capture=capsys)
 
     assert "no amount of bytes such as 10MB" in refusal(done, 2)
 
 
 async def test_jobs_are_listed_shown_and_signalled(
-    service: Service, client: Client, folder: Path
+    service: Service, client: Client, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     started = slow_transfer(client, folder)
     listed = await run(
         service.url, "jobs", "--status", "running", "--class", "transfer", "--json", folder=folder
     )
-    shown = await run(service.url, "jobs", "show", started.id, "--json", folder=folder)
-    plain = await run(service.url, "jobs", "--limit", "1", folder=folder)
-    facts = await run(service.url, "jobs", "show", started.id, folder=folder)
+    shown = await call(service.url, "jobs", "show", started.id, "--json", capture=capsys)
+    plain = await call(service.url, "jobs", "--limit", "1", capture=capsys)
+    facts = await call(service.url, "jobs", "show", started.id, capture=capsys)
     paused = await run(service.url, "jobs", "pause", started.id, folder=folder)
 
     assert [job["id"] for job in listed.lines()] == [started.id]
@@ -216,12 +218,12 @@ async def test_jobs_are_listed_shown_and_signalled(
     assert f"id\t{started.id}\n" in facts.out
     assert paused.code == 0, paused
     eventually(lambda: client.jobs.find(started.id).status == "paused")
-    several = await run(
-        service.url, "jobs", "cancel", "--status", "paused", "--json", folder=folder
+    several = await call(
+        service.url, "jobs", "cancel", "--status", "paused", "--json", capture=capsys
     )
     assert several.json() == {"signalled": 1, "refused": 0}
-    refused = await run(service.url, "jobs", "resume", started.id, folder=folder)
-    watched = await run(service.url, "jobs", "watch", started.id, folder=folder)
+    refused = await call(service.url, "jobs", "resume", started.id, capture=capsys)
+    watched = await call(service.url, "jobs", "watch", started.id, capture=capsys)
 
     assert "cancelled" in refusal(refused, 9)
     assert watched.code == 10
@@ -241,9 +243,13 @@ async def test_jobs_are_listed_shown_and_signalled(
     ],
 )
 async def test_what_cannot_be_done_with_jobs_is_told(
-    service: Service, tmp_path: Path, command: tuple[str, ...], code: int, says: str
+    service: Service,
+    command: tuple[str, ...],
+    code: int,
+    says: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert says in refusal(await run(service.url, "jobs", *command, folder=tmp_path), code)
+    assert says in refusal(await call(service.url, "jobs", *command, capture=capsys), code)
 
 
 async def test_watching_everything_lasts_until_it_is_interrupted(

@@ -216,7 +216,7 @@ def test_ten_thousand_medias_are_scrolled_through(window: Console, library: Serv
     with ThreadPoolExecutor(1) as aside:  # the browser's loop is under way in this thread
         aside.submit(sql, library, ROWS, MANY).result()
     page = window.open("library?q=take")
-    expect(page.get_by_text("10,000 medias found")).to_be_visible()
+    expect(page.get_by_text(f"{MANY:,} medias found")).to_be_visible()
     cards = page.get_by_role("main").locator("li")
     most = 0
     while not card(page, "Take 1.mov").is_visible():

@@ -67,25 +67,29 @@ def in_order(found: list[Job], order: tuple[Order, ...]) -> list[Job]:
     return found
 
 
-@pytest.mark.parametrize("second", ["", "error", "-error", "-status", "-id", "id"])
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("name", LISTED_FIELDS)
 async def test_pages_by_number_and_by_cursor_are_the_same_in_every_order(
-    database: Database, name: str, descending: bool, second: str
+    database: Database, name: str, descending: bool
 ) -> None:
-    everything = await fill(database, various(40))
-    then = [Order(second.removeprefix("-"), second.startswith("-"))] if second else []
-    order = total_order((Order(name, descending), *then))
+    everything = await fill(database, various(26))
+    for second in ("", "error", "-error", "-status", "-id", "id"):
+        then = [Order(second.removeprefix("-"), second.startswith("-"))] if second else []
+        order = total_order((Order(name, descending), *then))
+        await check_pages(database, everything, order)
 
+
+async def check_pages(database: Database, everything: list[Job], order: tuple[Order, ...]) -> None:
+    """Check that a list is whole and in its order, at once and in pages."""
     by_number: list[Job] = []
     by_cursor: list[Job] = []
     async with database.read() as connection:
         whole = await jobs.page(connection, Listing(order=order), owner=None)
-        for offset in range(0, 45, 7):
+        for offset in range(0, 31, 7):
             listing = Listing(order=order, limit=7, offset=offset)
             by_number += await jobs.page(connection, listing, owner=None)
         after: tuple[Value | None, ...] | None = None
-        while len(by_cursor) % 7 == 0 and len(by_cursor) < 49:
+        while len(by_cursor) % 7 == 0 and len(by_cursor) < 35:
             listing = Listing(order=order, limit=7, after=after)
             found = await jobs.page(connection, listing, owner=None)
             by_cursor += found

@@ -300,21 +300,28 @@ def expected_order(found: list[Media], order: tuple[Order, ...]) -> list[Media]:
     return found
 
 
-@pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("name", LISTED_FIELDS)
 async def test_pages_by_number_and_by_cursor_are_the_same_in_every_order(
-    database: Database, name: str, descending: bool
+    database: Database, name: str
 ) -> None:
-    everything = various(60)
+    everything = various(30)
     await add_medias(database, *everything)
-    order = total_order((Order(name, descending), Order("size", not descending)))
+    for descending in (False, True):
+        order = total_order((Order(name, descending), Order("size", not descending)))
+        await check_pages(database, everything, order)
+
+
+async def check_pages(
+    database: Database, everything: list[Media], order: tuple[Order, ...]
+) -> None:
+    """Check that a list is whole and in its order, at once and in pages."""
     expected = expected_order(everything, order)
 
     async with database.read() as connection:
         whole = await medias.page(connection, Listing(order=order), owner=None)
         by_number = [
             media
-            for offset in range(0, 63, 7)
+            for offset in range(0, 35, 7)
             for media in await medias.page(
                 connection, Listing(order=order, limit=7, offset=offset), owner=None
             )

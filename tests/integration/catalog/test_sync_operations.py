@@ -1,6 +1,7 @@
 """Operations of syncs' plans, as the catalog keeps them."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -59,18 +60,17 @@ async def test_operations_come_back_in_the_order_of_work(database: Database) -> 
     assert read == operations
 
 
-@pytest.mark.parametrize("action", [None, *Action])
-@pytest.mark.parametrize("state", [None, *OperationState])
-async def test_operations_are_listed_by_action_and_state(
-    database: Database, action: Action | None, state: OperationState | None
-) -> None:
+async def test_operations_are_listed_by_action_and_state(database: Database) -> None:
     sync, operations = await add_sync(database), plan()
     await add(database, sync, *operations)
     await add(database, await add_sync(database), *operations)
 
-    assert await operations_of(database, sync, action=action, state=state) == [
-        each for each in operations if action in {None, each.action} and state in {None, each.state}
-    ]
+    for action, state in product([None, *Action], [None, *OperationState]):
+        assert await operations_of(database, sync, action=action, state=state) == [
+            each
+            for each in operations
+            if action in {None, each.action} and state in {None, each.state}
+        ], (action, state)
 
 
 async def test_operations_go_with_the_transaction_that_added_them(database: Database) -> None:

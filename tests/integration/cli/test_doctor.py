@@ -4,21 +4,29 @@ import json
 import subprocess
 from pathlib import Path
 
+from tests.integration.cli.conftest import Run
 from tests.support.service import COMMAND, Service, environment, free_port
 
 Found = dict[str, list[tuple[str, str]]]
 
 
-def examine(data_dir: Path, settings: dict[str, str] | None = None) -> tuple[int, Found]:
-    """Return the exit code, and per check its states and sentences."""
-    done = subprocess.run(
-        [COMMAND, "doctor", "--json"],
-        env=environment(data_dir, {"MEDIATHEQUE_PORT": str(free_port()), **(settings or {})}),
+def run(
+    data_dir: Path, *arguments: str, settings: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=environment(data_dir, settings),
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
+
+
+def examine(run: Run, data_dir: Path, settings: dict[str, str] | None = None) -> tuple[int, Found]:
+    """Return the exit code, and per check its states and sentences."""
+    settings = {"MEDIATHEQUE_PORT": str(free_port()), **(settings or {})}
+    done = run(data_dir, "doctor", "--json", settings=settings)
     assert done.stderr == ""
     found: Found = {}
     for finding in json.loads(done.stdout):
@@ -26,8 +34,10 @@ def examine(data_dir: Path, settings: dict[str, str] | None = None) -> tuple[int
     return done.returncode, found
 
 
-def test_before_the_first_start_everything_is_well_and_no_database_is_made(tmp_path: Path) -> None:
-    code, found = examine(tmp_path / "data", {"MEDIATHEQUE_SOURCE_ROOTS": str(tmp_path)})
+def test_before_the_first_start_everything_is_well_and_no_database_is_made(
+    tmp_path: Path, run_here: Run
+) -> None:
+    code, found = examine(run_here, tmp_path / "data", {"MEDIATHEQUE_SOURCE_ROOTS": str(tmp_path)})
 
     assert code == 0
     assert {state for findings in found.values() for state, _ in findings} == {"ok"}
@@ -40,7 +50,7 @@ def test_before_the_first_start_everything_is_well_and_no_database_is_made(tmp_p
 def test_beside_a_running_service_it_sees_its_database_and_its_worker(
     local_service: Service,
 ) -> None:
-    code, found = examine(local_service.data_dir)
+    code, found = examine(run, local_service.data_dir)
 
     assert code == 0
     assert found["address"] == [("ok", "A service runs on this data directory.")]
@@ -50,13 +60,14 @@ def test_beside_a_running_service_it_sees_its_database_and_its_worker(
 
 
 def test_what_is_wrong_is_named_with_what_to_do_about_it(
-    tmp_path: Path, local_service: Service
+    tmp_path: Path, run_here: Run, local_service: Service
 ) -> None:
     open_secret = tmp_path / "data" / "secret"
     open_secret.parent.mkdir()
     open_secret.write_text("s" * 40)
     open_secret.chmod(0o644)
     code, found = examine(
+        run_here,
         tmp_path / "data",
         {
             "MEDIATHEQUE_SOURCE_ROOTS": str(tmp_path / "nowhere"),
@@ -89,25 +100,22 @@ def test_what_is_wrong_is_named_with_what_to_do_about_it(
 
 
 def test_a_store_that_belongs_to_another_catalog_is_found(
-    tmp_path: Path, local_service: Service
+    tmp_path: Path, run_here: Run, local_service: Service
 ) -> None:
-    prepared = subprocess.run(
-        [COMMAND, "prepare"], env=environment(tmp_path / "data", {}), check=False, timeout=60
-    )
-    assert prepared.returncode == 0
+    assert run_here(tmp_path / "data", "prepare").returncode == 0
 
     objects = (local_service.data_dir / "objects").as_uri()
-    code, found = examine(tmp_path / "data", {"MEDIATHEQUE_STORAGE_URL": objects})
+    code, found = examine(run_here, tmp_path / "data", {"MEDIATHEQUE_STORAGE_URL": objects})
 
     assert code == 10
     assert found["store"][0][0] == "error"
     assert "belongs to another database" in found["store"][0][1]
 
 
-def test_a_data_directory_that_cannot_be_is_an_error(tmp_path: Path) -> None:
+def test_a_data_directory_that_cannot_be_is_an_error(tmp_path: Path, run_here: Run) -> None:
     (tmp_path / "file").write_text("")
 
-    code, found = examine(tmp_path / "file" / "data")
+    code, found = examine(run_here, tmp_path / "file" / "data")
 
     assert code == 10
     assert found["data directory"] == [
@@ -118,9 +126,9 @@ def test_a_data_directory_that_cannot_be_is_an_error(tmp_path: Path) -> None:
     ]
 
 
-def test_addresses_that_are_none_are_findings(tmp_path: Path) -> None:
+def test_addresses_that_are_none_are_findings(tmp_path: Path, run_here: Run) -> None:
     wrong = {"MEDIATHEQUE_DATABASE_URL": "garbage", "MEDIATHEQUE_STORAGE_URL": "ftp://host"}
-    code, found = examine(tmp_path / "data", wrong)
+    code, found = examine(run_here, tmp_path / "data", wrong)
 
     assert code == 10
     assert [state for state, _ in found["database"] + found["store"]] == ["error", "error"]

@@ -117,15 +117,18 @@ async def test_the_store_of_another_catalog_is_left_alone(parts: Parts, tmp_path
     assert await parts.objects() == {orphan}
 
 
-async def test_more_leftovers_than_a_batch_all_go(parts: Parts, tmp_path: Path) -> None:
-    for _ in range(501):
+async def test_more_leftovers_than_a_batch_all_go(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediatheque.services.janitor._BATCH", 20)
+    for _ in range(21):
         path = parts.store.local_path(layout.original(new_id(), "a"))
         assert path is not None
         path.parent.mkdir(parents=True)
         path.touch()
     age(tmp_path)
 
-    assert (await parts.janitor.sweep()).objects == 501
+    assert (await parts.janitor.sweep()).objects == 21
     assert await parts.objects() == set()
 
 

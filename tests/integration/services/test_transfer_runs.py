@@ -18,7 +18,7 @@ from mediatheque.domain.access import LOCAL_OPERATOR
 from mediatheque.domain.errors import StorageFullError, UnavailableError
 from mediatheque.domain.jobs import RETRY_DELAYS, Signal
 from mediatheque.domain.transfers import FileState, TransferStatus
-from mediatheque.services import transfer_ledger
+from mediatheque.services import transfer_crew, transfer_ledger
 from mediatheque.storage.beneath import O_LOOK, best_opener
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.local import LocalStore
@@ -468,7 +468,11 @@ async def test_a_worker_that_was_replaced_writes_nothing_any_more(
 async def test_a_database_that_stays_away_ends_the_run_and_a_later_one_goes_on(
     stage: TransferStage, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.write({f"{n}.txt": b"x" for n in range(1500)})
+    # More files than may wait to be recorded, and than a page has.
+    monkeypatch.setattr(transfer_crew, "_PAGE_FILES", 50)
+    monkeypatch.setattr(transfer_ledger, "_BATCH_FILES", 20)
+    monkeypatch.setattr(transfer_ledger, "_MOST_WAITING", 40)
+    stage.write({f"{n}.txt": b"x" for n in range(150)})
     standing = transfer_files.standing
     away = True
 
@@ -485,9 +489,9 @@ async def test_a_database_that_stays_away_ends_the_run_and_a_later_one_goes_on(
     away = False
     ended = await stage.run(waiting)
 
-    assert (ended.status, ended.files_complete) == (TransferStatus.COMPLETE, 1500)
+    assert (ended.status, ended.files_complete) == (TransferStatus.COMPLETE, 150)
     kept = {row["object_key"] for row in await fetch(database_url, "SELECT object_key FROM medias")}
-    assert len(kept) == 1500
+    assert len(kept) == 150
     assert kept <= await stage.objects()
 
 

@@ -199,10 +199,7 @@ def test_links_need_not_be_followed(
     }
 
 
-@pytest.mark.parametrize("names_in_memory", [1, 1000, 2000, 100_000])
-def test_a_folder_with_many_names_is_walked_in_order_however_few_are_held(
-    root: Path, names_in_memory: int
-) -> None:
+def test_a_folder_with_many_names_is_walked_in_order_however_few_are_held(root: Path) -> None:
     many = root / "many"
     for number in range(1500):
         name = f"{number * 7919 % 1500:04}"
@@ -213,12 +210,13 @@ def test_a_folder_with_many_names_is_walked_in_order_however_few_are_held(
     (root / "z").touch()
     before = open_descriptors()
 
-    found = walk(Place(root, b""), best_opener(), names_in_memory=names_in_memory)
-    paths = [entry.place.relative for entry in found]
+    for names_in_memory in (1, 1000, 2000, 100_000):
+        found = walk(Place(root, b""), best_opener(), names_in_memory=names_in_memory)
+        paths = [entry.place.relative for entry in found]
 
-    assert paths == sorted(paths)
-    assert len(paths) == len(set(paths)) == 1500 + 3 + 1
-    assert open_descriptors() == before
+        assert paths == sorted(paths)
+        assert len(paths) == len(set(paths)) == 1500 + 3 + 1
+        assert open_descriptors() == before
 
 
 def test_a_link_to_a_folder_is_walked_when_the_client_named_it(root: Path) -> None:

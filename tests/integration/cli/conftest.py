@@ -1,0 +1,43 @@
+"""Running commands without the second in which a process of their own imports everything."""
+
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from mediatheque.cli import main
+from tests.support.service import COMMAND, environment
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run_here(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs a command of the operator in this process, as one of its own would."""
+
+    def run(
+        data_dir: Path, *arguments: str, settings: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        code = 0
+        with (
+            mock.patch.dict(os.environ, environment(data_dir, settings or {}), clear=True),
+            mock.patch.object(sys, "argv", [str(COMMAND), *arguments]),
+            mock.patch.object(logging.getLogger(), "handlers", []),  # to what is captured here
+            warnings.catch_warnings(),
+        ):
+            # What reads the arguments supposes that a test would pass them to it.
+            warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens")
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+        shown = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, shown.out, shown.err)
+
+    return run
