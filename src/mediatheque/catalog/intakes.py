@@ -15,7 +15,6 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Boolean,
     Interval,
     Text,
     Uuid,
@@ -90,7 +89,8 @@ _ASK = select(func.pg_notify(CHANNEL, cast(intakes.c.holder, Text))).where(
 )
 _RELEASE = update(intakes).where(intakes.c.id == _ID, _MINE, _LAX).values(holder=None)
 
-_KEPT = bindparam("kept", type_=Boolean)
+_KEPT_FOR = bindparam("kept_for", type_=Interval)
+_IS_KEPT = _KEPT_FOR.is_not(None)
 
 # The parts of a statement that acknowledges bytes. What they mean is written by the same statement:
 # for that it reads ``ACKNOWLEDGED``, which is empty when the hold was lost.
@@ -101,8 +101,8 @@ ACKNOWLEDGED = (
         size=bindparam("new_size"),
         crc64nvme=bindparam("new_crc64nvme"),
         touched_at=func.now(),
-        holder=case((_KEPT, intakes.c.holder), else_=None),
-        held_until=case((_KEPT, intakes.c.held_until), else_=None),
+        holder=case((_IS_KEPT, intakes.c.holder), else_=None),
+        held_until=_NOW + _KEPT_FOR,
     )
     .returning(intakes.c.id, intakes.c.touched_at)
     .cte("acknowledged")
@@ -141,7 +141,7 @@ _ACKNOWLEDGE = Prepared(select(ACKNOWLEDGED.c.touched_at).add_cte(*SEGMENTS_CHAN
 class Acknowledgement:
     """That ``holder`` acknowledges bytes behind those of ``before``.
 
-    With it the holder lets go of the intake, unless the hold is ``kept``.
+    With it the holder lets go of the intake, unless the hold is ``kept_for`` some seconds more.
     """
 
     before: Intake
@@ -149,7 +149,7 @@ class Acknowledgement:
     segments: Sequence[Segment]
     size: int
     crc64nvme: str
-    kept: bool = False
+    kept_for: float | None = None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class Acknowledgement:
             "by": self.holder,
             "new_size": self.size,
             "new_crc64nvme": self.crc64nvme,
-            "kept": self.kept,
+            "kept_for": None if self.kept_for is None else timedelta(seconds=self.kept_for),
             "gone_starts": list(known.keys() - wanted.keys()),
             "fresh_start": list(fresh),
             **{

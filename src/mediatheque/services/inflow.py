@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from mediatheque.services.intake import HeldIntake
+from mediatheque.services.held_intake import HeldIntake
 from mediatheque.storage.intakes import Target
 
 CHECKPOINT_BYTES = 4 << 20

@@ -2,45 +2,32 @@
 
 One holder at a time adds to an item, in all processes on one database: within a process they queue
 in order of arrival, among processes the database gives the hold for a few seconds, renewed while
-it is used. Whoever loses it, because the process stood still or the item was closed, commits
-nothing. Order of a piece: hold the item, make the bytes durable behind those acknowledged,
-acknowledge them in the transaction of whatever they mean. Bytes that no transaction acknowledged
-count for nothing; the next holder writes over them.
+it is used. It may outlast a piece by a moment, so that the next one in the same process need not
+take it again; whoever wants it elsewhere asks for it.
 """
 
 import asyncio
 import contextlib
 import time
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Iterable,
-    Iterator,
-    Sequence,
-)
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from typing import Any
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
 from mediatheque.catalog import intakes
-from mediatheque.catalog.database import Database, Transaction
-from mediatheque.catalog.intakes import Acknowledgement
+from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
 from mediatheque.domain.ids import parse_id
-from mediatheque.domain.intakes import Intake
-from mediatheque.storage.intakes import Appended, Appender, Hasher, Target
+from mediatheque.services.held_intake import HeldIntake
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
-T = TypeVar("T")
-Write = Callable[[Transaction, Acknowledgement], Awaitable[T | None]]
-
 _LEASE_SECONDS = 6.0
+_LEAST_SECONDS = 0.5
+"""What must be left of a hold that is used again: it has to be renewed in time."""
+
 _FIRST_PAUSE_SECONDS = 0.01
 _LONGEST_PAUSE_SECONDS = 0.1
 _ASK_AGAIN_SECONDS = 0.5
@@ -56,162 +43,6 @@ class IntakeClosedError(ConflictError):
 
 class IntakeGoneError(NotFoundError):
     """There is no such intake, or not any more."""
-
-
-class HoldLostError(ConflictError):
-    """The intake was closed, or another holder took it, before the bytes were acknowledged."""
-
-
-class HeldIntake:
-    """An intake that this holder alone may add to. See ``IntakeService.hold``.
-
-    ``wanted`` is set when somebody else waits for it who shall not wait for long.
-    """
-
-    def __init__(
-        self,
-        intake: Intake,
-        holder: UUID,
-        database: Database,
-        store: Store,
-        *,
-        lease: float,
-        wanted: asyncio.Event,
-    ) -> None:
-        self.intake = intake
-        self.holder = holder
-        self.wanted = wanted
-        self.released = False
-        self.superseded: set[str] = set()
-        """Keys of objects that the intake needs no more."""
-
-        self._database = database
-        self._store = store
-        self._lease = lease
-        self._lost = False
-        self._appender: Appender | None = None
-        self._advanced = False
-
-    def begin(self, digests: Sequence[Hasher] = (), *, target: Target | None = None) -> Appender:
-        """Begin to append, once for each hold. ``digests`` and ``target`` as for the store."""
-        self._appender = self._store.appender(self.intake, digests=digests, target=target)
-        return self._appender
-
-    async def append(
-        self, pieces: AsyncIterator[bytes], *, digests: Sequence[Hasher] = ()
-    ) -> Appended:
-        """Make ``pieces`` durable behind the acknowledged bytes; ``commit`` acknowledges them.
-
-        Raises HoldLostError, and what the pieces and the store raise.
-        """
-        appender = self.begin(digests)
-        async for piece in pieces:
-            self.check()
-            await appender.write(piece)
-        return await appender.flush()
-
-    def check(self) -> None:
-        """Raise HoldLostError when the hold is known to be lost."""
-        if self._lost:
-            raise _lost()
-
-    async def commit(self, appended: Appended, write: Write[T]) -> T:
-        """Acknowledge what was appended together with what it means, and end the hold with it.
-
-        ``write`` does so in one statement and returns None when that found the hold lost. Raises
-        HoldLostError then.
-        """
-        self._advanced = True  # from now on in doubt, when the answer is lost
-        # Before the next holder may come, who would else begin another object.
-        await self.end_appending()
-        async with self._database.read() as connection:
-            written = await write(connection, self._acknowledgement(appended, kept=False))
-        if written is None:
-            raise _lost()
-        self.released = True
-        self._now_has(appended)
-        return written
-
-    async def advance(self, appended: Appended, *, last: bool = False) -> None:
-        """Acknowledge what was appended, and go on; the ``last`` time the hold ends with it.
-
-        Raises HoldLostError.
-        """
-        if last:
-            touched_at = await self.commit(appended, intakes.acknowledge)
-        else:
-            self._advanced = True
-            async with self._database.read() as connection:
-                written = await intakes.acknowledge(
-                    connection, self._acknowledgement(appended, kept=True)
-                )
-            if written is None:
-                self._lost = True
-                raise _lost()
-            touched_at = written
-            self._now_has(appended)
-        self.intake = replace(self.intake, touched_at=touched_at)
-
-    async def end_appending(self) -> None:
-        """Let the store close what is appended to, as it must before it joins it; keep the hold."""
-        if self._appender is not None:
-            await self._appender.close(recorded=self._advanced)
-
-    def _acknowledgement(self, appended: Appended, *, kept: bool) -> Acknowledgement:
-        return Acknowledgement(
-            before=self.intake,
-            holder=self.holder,
-            segments=appended.segments,
-            size=appended.size,
-            crc64nvme=appended.crc64nvme,
-            kept=kept,
-        )
-
-    def _now_has(self, appended: Appended) -> None:
-        kept = {segment.object_key for segment in appended.segments}
-        self.superseded |= {segment.object_key for segment in self.intake.segments} - kept
-        self.intake = replace(
-            self.intake,
-            segments=appended.segments,
-            size=appended.size,
-            crc64nvme=appended.crc64nvme,
-        )
-
-    @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
-        """Renew the hold during the block, as long as it is not lost."""
-        keeping: list[asyncio.Task[None]] = []
-        # Most holds are over before they would have to be renewed, and need no task.
-        due = asyncio.get_running_loop().call_later(
-            self._lease / 3, lambda: keeping.append(asyncio.create_task(self._keep()))
-        )
-        try:
-            yield
-        finally:
-            due.cancel()
-            for task in keeping:  # not waited for: it can renew nothing that was released
-                task.cancel()
-
-    async def _keep(self) -> None:
-        while not self._lost:
-            try:
-                async with self._database.read() as connection:
-                    self._lost = not await intakes.renew(
-                        connection, self.intake.id, self.holder, seconds=self._lease
-                    )
-            except UnavailableError as error:
-                # Until somebody else has taken the intake it can still be renewed.
-                log.warning("hold not renewed", intake=str(self.intake.id), error=error.detail)
-            await asyncio.sleep(self._lease / 3)
-
-    async def release(self) -> None:
-        """Let go of the intake. A hold that cannot be released ends by itself."""
-        await self.end_appending()
-        try:
-            async with self._database.read() as connection:
-                await intakes.release(connection, self.intake.id, self.holder)
-        except UnavailableError as error:
-            log.warning("hold not released", intake=str(self.intake.id), error=error.detail)
 
 
 class _Line:
@@ -232,6 +63,7 @@ class IntakeService:
         self._lease = lease
         self._lines: WeakValueDictionary[UUID, _Line] = WeakValueDictionary()
         self._wanted: dict[UUID, asyncio.Event] = {}  # of those who hold, by holder
+        self._kept: dict[UUID, HeldIntake] = {}  # for the next piece, by intake
         self._beside: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -253,13 +85,20 @@ class IntakeService:
         deadline = time.monotonic() + patience
         wanted = wanted or asyncio.Event()
         async with self._turn(intake_id, patience, wanted, insist=insist):
-            held = await self._take(intake_id, deadline, wanted, insist=insist)
+            kept = self._kept.pop(intake_id, None)
+            held = None if kept is None else self._use_again(kept, wanted)
+            if held is None:
+                # Under the same name: what is left of a kept hold is in nobody's way then.
+                holder = uuid4() if kept is None else kept.holder
+                held = await self._take(intake_id, holder, deadline, wanted, insist=insist)
             self._wanted[held.holder] = wanted
             try:
                 with held.kept():
                     yield held
             finally:
                 del self._wanted[held.holder]
+                if held.kept_until:
+                    self._keep(held)
                 if not held.released:
                     # A cancelled caller must not leave the next one to wait for the lease's end.
                     await asyncio.shield(self._start(held.release()))
@@ -272,6 +111,36 @@ class IntakeService:
         wanted = self._wanted.get(holder) if holder is not None else None
         if wanted is not None:
             wanted.set()
+        for kept in self._kept.values():
+            if kept.holder == holder:
+                del self._kept[kept.intake.id]
+                self._start(kept.release())
+                return
+
+    def _keep(self, held: HeldIntake) -> None:
+        """Let the next piece of an intake use a hold that nobody else wants, if it comes soon."""
+        self._kept[held.intake.id] = held
+        # By then it has ended in the database, too, where the time is counted from later on.
+        loop = asyncio.get_running_loop()
+        loop.call_at(held.kept_until + self._lease, self._forget, held)
+
+    def _forget(self, held: HeldIntake) -> None:
+        if self._kept.get(held.intake.id) is held:
+            del self._kept[held.intake.id]
+
+    def _use_again(self, kept: HeldIntake, wanted: asyncio.Event) -> HeldIntake | None:
+        left = kept.kept_until - asyncio.get_running_loop().time()
+        if left < _LEAST_SECONDS:
+            return None
+        return HeldIntake(
+            kept.intake,
+            kept.holder,
+            self._database,
+            self._store,
+            lease=self._lease,
+            wanted=wanted,
+            left=left,
+        )
 
     @contextlib.asynccontextmanager
     async def _turn(
@@ -299,10 +168,15 @@ class IntakeService:
             line.lock.release()
 
     async def _take(
-        self, intake_id: UUID, deadline: float, wanted: asyncio.Event, *, insist: bool
+        self,
+        intake_id: UUID,
+        holder: UUID,
+        deadline: float,
+        wanted: asyncio.Event,
+        *,
+        insist: bool,
     ) -> HeldIntake:
         """Wait for those in other processes."""
-        holder = uuid4()
         pause = _FIRST_PAUSE_SECONDS
         asked_at = -_ASK_AGAIN_SECONDS
         while True:
@@ -344,9 +218,3 @@ class IntakeService:
 
 def _busy() -> IntakeBusyError:
     return IntakeBusyError("Other bytes for it are still on their way. Send these again later.")
-
-
-def _lost() -> HoldLostError:
-    return HoldLostError(
-        "It was completed, or others added to it, before all of these bytes were through."
-    )

@@ -16,9 +16,8 @@ from mediatheque.domain.media import Media
 from mediatheque.domain.paging import Filter, Listing, Operator
 from mediatheque.domain.recordings import ChunkPlace, Recording, RecordingState, original_name
 from mediatheque.processing.sniff import HEAD_BYTES, extension_of, sniff
+from mediatheque.services.held_intake import HeldIntake, HoldLostError
 from mediatheque.services.intake import (
-    HeldIntake,
-    HoldLostError,
     IntakeBusyError,
     IntakeClosedError,
     IntakeService,
@@ -133,7 +132,7 @@ class RecordingService:
         if not is_earlier(recording, place):
             try:
                 async with self._intake.hold(
-                    recording.media_id, patience=_CHUNK_PATIENCE_SECONDS
+                    recording.media_id, patience=_CHUNK_PATIENCE_SECONDS, insist=True
                 ) as held:
                     if held.intake.touched_at != recording.updated_at:
                         # Chunks have arrived since.
@@ -166,7 +165,9 @@ class RecordingService:
             # meanwhile may have no intake any more.
             with contextlib.suppress(IntakeBusyError, IntakeClosedError, NotFoundError):
                 await stack.enter_async_context(
-                    self._intake.hold(recording.media_id, patience=_COMPLETE_PATIENCE_SECONDS)
+                    self._intake.hold(
+                        recording.media_id, patience=_COMPLETE_PATIENCE_SECONDS, insist=True
+                    )
                 )
             return await self._close(recording)
 
@@ -273,6 +274,7 @@ class RecordingService:
             lambda connection, acknowledgement: recordings.add_chunk(
                 connection, acknowledgement, recording, size=digest.size, blake3=digest.blake3
             ),
+            touched_at=lambda added: added.updated_at,
         )
         metrics.RECEIVED_BYTES.inc(digest.size)
         return added

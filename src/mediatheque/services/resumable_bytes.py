@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from mediatheque.domain.digests import PromisedDigests
 from mediatheque.domain.errors import TooLargeError
 from mediatheque.domain.resumable_uploads import DigestError
-from mediatheque.services.intake import HeldIntake
+from mediatheque.services.held_intake import HeldIntake
 
 
 class Fitting:

@@ -33,7 +33,7 @@ from mediatheque.domain.resumable_uploads import (
 )
 from mediatheque.processing.sniff import HEAD_BYTES, sniff
 from mediatheque.services.announced_files import find_pending
-from mediatheque.services.intake import HeldIntake, HoldLostError
+from mediatheque.services.held_intake import HeldIntake, HoldLostError
 from mediatheque.services.processing import ProcessingService
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage import keys

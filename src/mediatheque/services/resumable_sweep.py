@@ -8,7 +8,8 @@ from mediatheque.catalog import resumable_uploads
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import ConflictError, MediathequeError
 from mediatheque.domain.resumable_uploads import ResumableState, ResumableUpload
-from mediatheque.services.intake import HeldIntake, IntakeBusyError, IntakeGoneError, IntakeService
+from mediatheque.services.held_intake import HeldIntake
+from mediatheque.services.intake import IntakeBusyError, IntakeGoneError, IntakeService
 from mediatheque.services.resumable_finish import ResumableFinisher
 from mediatheque.telemetry.logs import get_logger
 

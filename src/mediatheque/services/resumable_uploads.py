@@ -30,10 +30,9 @@ from mediatheque.domain.resumable_uploads import (
     UploadCompleteError,
     UploadExpiredError,
 )
+from mediatheque.services.held_intake import HeldIntake, HoldLostError
 from mediatheque.services.inflow import Inflow
 from mediatheque.services.intake import (
-    HeldIntake,
-    HoldLostError,
     IntakeBusyError,
     IntakeGoneError,
     IntakeService,

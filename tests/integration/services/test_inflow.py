@@ -17,8 +17,9 @@ from mediatheque.domain.errors import DisconnectedError, UnavailableError
 from mediatheque.domain.ids import new_id
 from mediatheque.domain.intakes import Intake
 from mediatheque.services import inflow
+from mediatheque.services.held_intake import HoldLostError
 from mediatheque.services.inflow import CHECKPOINT_BYTES, Inflow
-from mediatheque.services.intake import HoldLostError, IntakeService
+from mediatheque.services.intake import IntakeService
 from mediatheque.storage.stores import Store
 from tests.support.database import execute
 from tests.support.intakes import acknowledged

@@ -11,9 +11,8 @@ from mediatheque.domain.errors import NotFoundError
 from mediatheque.domain.ids import new_id
 from mediatheque.domain.intakes import Intake
 from mediatheque.domain.recordings import Recording
+from mediatheque.services.held_intake import HeldIntake, HoldLostError
 from mediatheque.services.intake import (
-    HeldIntake,
-    HoldLostError,
     IntakeBusyError,
     IntakeClosedError,
     IntakeService,

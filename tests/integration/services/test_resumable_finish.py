@@ -21,7 +21,7 @@ from mediatheque.domain.errors import (
 )
 from mediatheque.domain.resumable_uploads import ResumableState, ResumableUpload
 from mediatheque.processing.pool import ProcessingPool
-from mediatheque.services.intake import HoldLostError
+from mediatheque.services.held_intake import HoldLostError
 from mediatheque.services.resumable_finish import ResumableFinisher
 from mediatheque.storage.local import LocalStore
 from tests.support.database import a_media, add_medias

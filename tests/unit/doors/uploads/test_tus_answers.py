@@ -30,7 +30,8 @@ from mediatheque.domain.resumable_uploads import (
 )
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.tus_answers import answer_error, progress
-from mediatheque.services.intake import HoldLostError, IntakeBusyError
+from mediatheque.services.held_intake import HoldLostError
+from mediatheque.services.intake import IntakeBusyError
 from tests.support.asgi import http_scope
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)

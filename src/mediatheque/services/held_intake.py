@@ -1,0 +1,219 @@
+"""An intake as its holder has it: to append to, to acknowledge what was appended, to let go of.
+
+Whoever loses its hold, because the process stood still or the item was closed, commits nothing.
+Order of a piece: hold the item, make the bytes durable behind those acknowledged, acknowledge them
+in the transaction of whatever they mean. Bytes that no transaction acknowledged count for nothing;
+the next holder writes over them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from mediatheque.catalog import intakes
+from mediatheque.catalog.database import Database, Transaction
+from mediatheque.catalog.intakes import Acknowledgement
+from mediatheque.domain.errors import ConflictError, UnavailableError
+from mediatheque.domain.intakes import Intake
+from mediatheque.storage.intakes import Appended, Appender, Hasher, Target
+from mediatheque.storage.stores import Store
+from mediatheque.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+Write = Callable[[Transaction, Acknowledgement], Awaitable[T | None]]
+
+_KEPT_SECONDS = 1.5
+"""How long a hold is kept for the next piece: so long nobody else has it when this process dies."""
+
+
+class HoldLostError(ConflictError):
+    """The intake was closed, or another holder took it, before the bytes were acknowledged."""
+
+
+class HeldIntake:
+    """An intake that this holder alone may add to. See ``IntakeService.hold``.
+
+    ``wanted`` is set when somebody else waits for it who shall not wait for long.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        holder: UUID,
+        database: Database,
+        store: Store,
+        *,
+        lease: float,
+        wanted: asyncio.Event,
+        left: float | None = None,
+    ) -> None:
+        self.intake = intake
+        self.holder = holder
+        self.wanted = wanted
+        self.released = False
+        self.kept_until = 0.0
+        """Until when it is kept after the block, by the clock of the loop; 0 when it is not."""
+
+        self.superseded: set[str] = set()
+        """Keys of objects that the intake needs no more."""
+
+        self._database = database
+        self._store = store
+        self._lease = lease
+        self._left = lease if left is None else left  # of the lease, in seconds
+        self._lost = False
+        self._appender: Appender | None = None
+        self._advanced = False
+
+    def begin(self, digests: Sequence[Hasher] = (), *, target: Target | None = None) -> Appender:
+        """Begin to append, once for each hold. ``digests`` and ``target`` as for the store."""
+        self._appender = self._store.appender(self.intake, digests=digests, target=target)
+        return self._appender
+
+    async def append(
+        self, pieces: AsyncIterator[bytes], *, digests: Sequence[Hasher] = ()
+    ) -> Appended:
+        """Make ``pieces`` durable behind the acknowledged bytes; ``commit`` acknowledges them.
+
+        Raises HoldLostError, and what the pieces and the store raise.
+        """
+        appender = self.begin(digests)
+        try:
+            async for piece in pieces:
+                self.check()
+                await appender.write(piece)
+            return await appender.flush()
+        except ConflictError as error:
+            # Who closed the intake meanwhile may have moved its bytes already.
+            if not await self._renewed():
+                raise _lost() from error
+            raise
+
+    def check(self) -> None:
+        """Raise HoldLostError when the hold is known to be lost."""
+        if self._lost:
+            raise _lost()
+
+    async def commit(
+        self,
+        appended: Appended,
+        write: Write[T],
+        *,
+        touched_at: Callable[[T], datetime] | None = None,
+    ) -> T:
+        """Acknowledge what was appended together with what it means, and end the hold with it.
+
+        ``write`` does so in one statement and returns None when that found the hold lost. Where
+        ``touched_at`` can tell from what it returns when that was, the hold is kept a moment for
+        the next piece, unless somebody wants it. Raises HoldLostError.
+        """
+        self._advanced = True  # from now on in doubt, when the answer is lost
+        # Before the next holder may come, who would else begin another object.
+        await self.end_appending()
+        keep = touched_at is not None and not self.wanted.is_set()
+        kept_until = asyncio.get_running_loop().time() + _KEPT_SECONDS
+        acknowledgement = self._acknowledgement(appended, kept_for=_KEPT_SECONDS if keep else None)
+        async with self._database.read() as connection:
+            written = await write(connection, acknowledgement)
+        if written is None:
+            raise _lost()
+        self.released = True
+        self._now_has(appended)
+        if keep and touched_at is not None:
+            self.intake = replace(self.intake, touched_at=touched_at(written))
+            self.kept_until = kept_until
+        return written
+
+    async def advance(self, appended: Appended, *, last: bool = False) -> None:
+        """Acknowledge what was appended, and go on; the ``last`` time the hold ends with it.
+
+        Raises HoldLostError.
+        """
+        if last:
+            touched_at = await self.commit(appended, intakes.acknowledge)
+        else:
+            self._advanced = True
+            async with self._database.read() as connection:
+                written = await intakes.acknowledge(
+                    connection, self._acknowledgement(appended, kept_for=self._lease)
+                )
+            if written is None:
+                self._lost = True
+                raise _lost()
+            touched_at = written
+            self._now_has(appended)
+        self.intake = replace(self.intake, touched_at=touched_at)
+
+    async def end_appending(self) -> None:
+        """Let the store close what is appended to, as it must before it joins it; keep the hold."""
+        if self._appender is not None:
+            await self._appender.close(recorded=self._advanced)
+
+    def _acknowledgement(self, appended: Appended, *, kept_for: float | None) -> Acknowledgement:
+        return Acknowledgement(
+            before=self.intake,
+            holder=self.holder,
+            segments=appended.segments,
+            size=appended.size,
+            crc64nvme=appended.crc64nvme,
+            kept_for=kept_for,
+        )
+
+    def _now_has(self, appended: Appended) -> None:
+        kept = {segment.object_key for segment in appended.segments}
+        self.superseded |= {segment.object_key for segment in self.intake.segments} - kept
+        self.intake = replace(
+            self.intake,
+            segments=appended.segments,
+            size=appended.size,
+            crc64nvme=appended.crc64nvme,
+        )
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew the hold during the block, as long as it is not lost."""
+        keeping: list[asyncio.Task[None]] = []
+        # Most holds are over before they would have to be renewed, and need no task.
+        due = asyncio.get_running_loop().call_later(
+            self._left / 3, lambda: keeping.append(asyncio.create_task(self._keep()))
+        )
+        try:
+            yield
+        finally:
+            due.cancel()
+            for task in keeping:  # not waited for: it can renew nothing that was released
+                task.cancel()
+
+    async def _keep(self) -> None:
+        while not self._lost:
+            try:
+                self._lost = not await self._renewed()
+            except UnavailableError as error:
+                # Until somebody else has taken the intake it can still be renewed.
+                log.warning("hold not renewed", intake=str(self.intake.id), error=error.detail)
+            await asyncio.sleep(self._lease / 3)
+
+    async def _renewed(self) -> bool:
+        async with self._database.read() as connection:
+            return await intakes.renew(connection, self.intake.id, self.holder, seconds=self._lease)
+
+    async def release(self) -> None:
+        """Let go of the intake. A hold that cannot be released ends by itself."""
+        await self.end_appending()
+        try:
+            async with self._database.read() as connection:
+                await intakes.release(connection, self.intake.id, self.holder)
+        except UnavailableError as error:
+            log.warning("hold not released", intake=str(self.intake.id), error=error.detail)
+
+
+def _lost() -> HoldLostError:
+    return HoldLostError(
+        "It was completed, or others added to it, before all of these bytes were through."
+    )
