@@ -27,6 +27,7 @@ from mediatheque.domain.errors import NotFoundError
 from mediatheque.doors import health
 from mediatheque.doors.console import errors as console_errors
 from mediatheque.doors.console import routes as console
+from mediatheque.doors.dependencies import GivenBodies, GivenServices
 from mediatheque.doors.events import errors as events_errors
 from mediatheque.doors.events import routes as events
 from mediatheque.doors.files import errors as files_errors
@@ -133,11 +134,7 @@ def build_app(runtime: Runtime) -> Observe:
             console.router,
             docs_asset,
         ],
-        dependencies={
-            "services": Provide(lambda: runtime.services, sync_to_thread=False),
-            "bodies": Provide(lambda: bodies, sync_to_thread=False),
-            "settings": Provide(lambda: settings, sync_to_thread=False),
-        },
+        dependencies=_dependencies(runtime, bodies),
         before_request=check_origin,
         exception_handlers={Exception: error_handler(DOORS)},
         lifespan=[lambda _: _background(runtime)],
@@ -149,6 +146,28 @@ def build_app(runtime: Runtime) -> Observe:
         logging_config=None,
     )
     return Observe(TusEdge(application), record=_record, count=record_bytes)
+
+
+def _dependencies(runtime: Runtime, bodies: BodyReader) -> dict[str, Provide]:
+    """Return what routes may ask for, by name.
+
+    Each asks for the one before: for several at once the framework begins a group of tasks, at
+    every request.
+    """
+
+    def give_bodies(services: GivenServices) -> BodyReader:
+        del services
+        return bodies
+
+    def give_settings(bodies: GivenBodies) -> Settings:
+        del bodies
+        return runtime.settings
+
+    return {
+        "services": Provide(lambda: runtime.services, sync_to_thread=False),
+        "bodies": Provide(give_bodies, sync_to_thread=False),
+        "settings": Provide(give_settings, sync_to_thread=False),
+    }
 
 
 def _record(method: str, path: str, status: int, seconds: float) -> None:
