@@ -1,4 +1,4 @@
-"""Asking who holds an intake to let go of it: in one process, and across processes."""
+"""Asking who holds an intake, or keeps it for the next piece, to let go of it."""
 
 import asyncio
 import contextlib
@@ -9,12 +9,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from mediatheque.catalog import intakes
-from mediatheque.catalog.database import Database
+from mediatheque.catalog.database import Database, Transaction
 from mediatheque.catalog.notices import Notices
 from mediatheque.domain.ids import new_id
-from mediatheque.services.intake import IntakeBusyError, IntakeService
+from mediatheque.domain.intakes import Intake
+from mediatheque.services import held_intake
+from mediatheque.services.held_intake import HoldLostError
+from mediatheque.services.intake import IntakeBusyError, IntakeClosedError, IntakeService
 from mediatheque.storage.local import LocalStore
 from tests.support.parts import pieces
+from tests.support.stores import get
 
 PATIENT = 10.0
 LEASE = 60.0  # nobody gets a hold in these tests because another one ended by itself
@@ -158,3 +162,118 @@ async def test_a_cancelled_holder_lets_go_all_the_same(
             holding.cancel()
             async with processes[1].hold(intake_id, patience=SOON):
                 pass
+
+
+async def add_piece(service: IntakeService, intake_id: UUID, *content: bytes) -> None:
+    """Add to an intake, and keep the hold for the next piece."""
+    async with service.hold(intake_id, patience=PATIENT, insist=True) as held:
+        appended = await held.append(pieces(*content))
+        await held.commit(appended, intakes.acknowledge, touched_at=lambda touched_at: touched_at)
+
+
+async def find(database: Database, intake_id: UUID) -> Intake:
+    async with database.read() as connection:
+        found = await intakes.find(connection, intake_id)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """The names under which holds are taken, each time that one is."""
+    names: list[UUID] = []
+    take = intakes.take
+
+    async def noted(
+        connection: Transaction, intake_id: UUID, holder: UUID, *, seconds: float
+    ) -> Intake | None:
+        found = await take(connection, intake_id, holder, seconds=seconds)
+        if found is not None:
+            names.append(holder)
+        return found
+
+    monkeypatch.setattr(intakes, "take", noted)
+    return names
+
+
+async def test_the_next_piece_uses_the_hold_of_the_last_one(
+    processes: Processes, database: Database, intake_id: UUID, taken: list[UUID]
+) -> None:
+    for content in (b"a", b"b", b"c"):
+        await add_piece(processes[0], intake_id, content)
+    assert len(taken) == 1
+    assert (await find(database, intake_id)).size == 3
+
+
+async def test_another_process_is_given_a_kept_hold_soon(
+    processes: Processes, database: Database, intake_id: UUID, taken: list[UUID]
+) -> None:
+    for number in range(6):
+        began = time.monotonic()
+        await add_piece(processes[number % 2], intake_id, bytes([number]))
+        assert time.monotonic() - began < SOON
+    assert len(set(taken)) == 6
+    assert (await find(database, intake_id)).size == 6
+
+
+async def test_a_hold_is_not_kept_from_those_who_want_it(
+    processes: Processes, intake_id: UUID, taken: list[UUID]
+) -> None:
+    holding = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"a"
+        holding.set()
+        while len(waiting) == 0 or not processes[0]._wanted[taken[0]].is_set():
+            await asyncio.sleep(0.01)
+        yield b"b"
+
+    waiting: list[asyncio.Task[None]] = []
+    async with asyncio.TaskGroup() as group:
+
+        async def hold() -> None:
+            async with processes[0].hold(intake_id, patience=PATIENT) as held:
+                appended = await held.append(slowly())
+                await held.commit(appended, intakes.acknowledge, touched_at=lambda at: at)
+                assert held.kept_until == 0
+
+        group.create_task(hold())
+        await holding.wait()
+        waiting.append(group.create_task(add_piece(processes[1], intake_id, b"c")))
+    assert len(set(taken)) == 2
+
+
+async def test_a_kept_hold_whose_process_died_ends_by_itself(
+    database: Database, store: LocalStore, intake_id: UUID
+) -> None:
+    dead, alive = (IntakeService(database, store, lease=LEASE) for _ in range(2))
+    await add_piece(dead, intake_id, b"abc")  # and hears nothing
+    async with asyncio.timeout(PATIENT):
+        await add_piece(alive, intake_id, b"def")
+    assert (await find(database, intake_id)).size == 6
+
+
+async def test_a_piece_that_comes_late_waits_for_nothing(
+    processes: Processes, intake_id: UUID, taken: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_intake, "_KEPT_SECONDS", 0.4)  # too little to use it again
+    for content in (b"a", b"b"):
+        async with processes[0].hold(intake_id, patience=0) as held:
+            appended = await held.append(pieces(content))
+            await held.commit(appended, intakes.acknowledge, touched_at=lambda at: at)
+    assert taken[0] == taken[1]
+
+
+async def test_a_kept_hold_of_what_was_closed_and_moved_is_lost(
+    processes: Processes, database: Database, store: LocalStore, intake_id: UUID
+) -> None:
+    await add_piece(processes[0], intake_id, b"abc")
+    async with database.begin() as transaction:
+        await intakes.close(transaction, intake_id)
+    await store.join(await find(database, intake_id), "originals/abc", content_type="text/plain")
+
+    with pytest.raises(HoldLostError):
+        await add_piece(processes[0], intake_id, b"too late")
+    assert await get(store, "originals/abc") == b"abc"
+    with pytest.raises(IntakeClosedError):
+        await add_piece(processes[0], intake_id, b"too late")
