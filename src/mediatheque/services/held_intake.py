@@ -131,12 +131,14 @@ class HeldIntake:
         return written
 
     async def advance(self, appended: Appended, *, last: bool = False) -> None:
-        """Acknowledge what was appended, and go on; the ``last`` time the hold ends with it.
+        """Acknowledge what was appended, and go on; the ``last`` time as ``commit`` does.
 
         Raises HoldLostError.
         """
         if last:
-            touched_at = await self.commit(appended, intakes.acknowledge)
+            touched_at = await self.commit(
+                appended, intakes.acknowledge, touched_at=lambda touched_at: touched_at
+            )
         else:
             self._advanced = True
             async with self._database.read() as connection:

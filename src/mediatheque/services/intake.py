@@ -97,9 +97,9 @@ class IntakeService:
                     yield held
             finally:
                 del self._wanted[held.holder]
-                if held.kept_until:
+                if held.kept_until and not wanted.is_set():
                     self._keep(held)
-                if not held.released:
+                elif held.kept_until or not held.released:
                     # A cancelled caller must not leave the next one to wait for the lease's end.
                     await asyncio.shield(self._start(held.release()))
                 if held.superseded:
