@@ -4,6 +4,7 @@ import io
 import math
 from array import array
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import cache
 from typing import Any, Literal
@@ -63,6 +64,23 @@ def make_recording(
     (WebM) or in fragments of a second (MP4); otherwise finished by the muxer. Key frames are one
     second apart. Made once for all tests of a process.
     """
+    # The encoder of AV1 makes its thread the most urgent of the whole machine (SCHED_FIFO), for
+    # ever, if it may: not that of the tests, which everything they start would inherit it from.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(
+            _make, codec, seconds, container, size, audio=audio, live=live
+        ).result()
+
+
+def _make(
+    codec: Codec,
+    seconds: float,
+    container: Container | None,
+    size: tuple[int, int],
+    *,
+    audio: bool,
+    live: bool,
+) -> bytes:
     name = container or ("mp4" if codec == "h264" else "webm")
     target: _Pipe | io.BytesIO = _Pipe() if live else io.BytesIO()
     with av.open(target, "w", format=name, options=_LIVE[name] if live else {}) as out:
