@@ -24,7 +24,8 @@ def run_here(capsys: pytest.CaptureFixture[str]) -> Run:
     def run(
         data_dir: Path, *arguments: str, settings: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        code = 0
+        ended: str | int | None = 0
+        level = logging.getLogger().level
         with (
             mock.patch.dict(os.environ, environment(data_dir, settings or {}), clear=True),
             mock.patch.object(sys, "argv", [str(COMMAND), *arguments]),
@@ -36,8 +37,11 @@ def run_here(capsys: pytest.CaptureFixture[str]) -> Run:
             try:
                 main()
             except SystemExit as end:
-                code = int(end.code or 0)
+                ended = end.code
+            finally:
+                logging.getLogger().setLevel(level)
+        assert not isinstance(ended, str), ended
         shown = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, code, shown.out, shown.err)
+        return subprocess.CompletedProcess(arguments, ended or 0, shown.out, shown.err)
 
     return run
