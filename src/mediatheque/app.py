@@ -181,6 +181,7 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
     notices = Notices(database_url(runtime.settings))
     await notices.subscribe(CHANNEL, told.hear, reconnected=told.catch_up)
     await notices.subscribe(intakes.CHANNEL, runtime.services.intake.hear)
+    runtime.services.intake.keep_while(lambda: notices.connected)
     library_changes = runtime.services.library_changes
     await notices.subscribe(
         changes.REMOVED_CHANNEL,
@@ -198,6 +199,7 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await runtime.services.intake.close()
         await runtime.close()
 
 

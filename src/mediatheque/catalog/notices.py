@@ -34,6 +34,11 @@ class Notices:
         self._reconnected: list[Reconnected] = []
         self._connection: asyncpg.Connection | None = None
 
+    @property
+    def connected(self) -> bool:
+        """Whether notices are heard now, as far as is known."""
+        return self._connection is not None
+
     async def subscribe(
         self, channel: str, hear: Hear, reconnected: Reconnected | None = None
     ) -> None:

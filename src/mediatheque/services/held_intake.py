@@ -51,6 +51,7 @@ class HeldIntake:
         *,
         lease: float,
         wanted: asyncio.Event,
+        may_keep: bool = False,
         left: float | None = None,
     ) -> None:
         self.intake = intake
@@ -67,6 +68,7 @@ class HeldIntake:
         self._store = store
         self._lease = lease
         self._left = lease if left is None else left  # of the lease, in seconds
+        self._may_keep = may_keep
         self._lost = False
         self._appender: Appender | None = None
         self._advanced = False
@@ -110,13 +112,13 @@ class HeldIntake:
         """Acknowledge what was appended together with what it means, and end the hold with it.
 
         ``write`` does so in one statement and returns None when that found the hold lost. Where
-        ``touched_at`` can tell from what it returns when that was, the hold is kept a moment for
-        the next piece, unless somebody wants it. Raises HoldLostError.
+        ``touched_at`` can tell from what it returns when that was, the hold may be kept a moment
+        for the next piece, unless somebody wants it. Raises HoldLostError.
         """
         self._advanced = True  # from now on in doubt, when the answer is lost
         # Before the next holder may come, who would else begin another object.
         await self.end_appending()
-        keep = touched_at is not None and not self.wanted.is_set()
+        keep = touched_at is not None and self._may_keep and not self.wanted.is_set()
         kept_until = asyncio.get_running_loop().time() + _KEPT_SECONDS
         acknowledgement = self._acknowledgement(appended, kept_for=_KEPT_SECONDS if keep else None)
         async with self._database.read() as connection:
@@ -128,6 +130,7 @@ class HeldIntake:
         if keep and touched_at is not None:
             self.intake = replace(self.intake, touched_at=touched_at(written))
             self.kept_until = kept_until
+            self._appender = None
         return written
 
     async def advance(self, appended: Appended, *, last: bool = False) -> None:
@@ -181,10 +184,14 @@ class HeldIntake:
     def kept(self) -> Iterator[None]:
         """Renew the hold during the block, as long as it is not lost."""
         keeping: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            # A renewal that is under way must not lengthen a hold that is kept for the next piece.
+            self._may_keep = False
+            keeping.append(asyncio.create_task(self._keep()))
+
         # Most holds are over before they would have to be renewed, and need no task.
-        due = asyncio.get_running_loop().call_later(
-            self._left / 3, lambda: keeping.append(asyncio.create_task(self._keep()))
-        )
+        due = asyncio.get_running_loop().call_later(self._left / 3, begin)
         try:
             yield
         finally:

@@ -9,7 +9,8 @@ take it again; whoever wants it elsewhere asks for it.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
@@ -18,6 +19,7 @@ from mediatheque.catalog import intakes
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
 from mediatheque.domain.ids import parse_id
+from mediatheque.domain.intakes import Intake
 from mediatheque.services.held_intake import HeldIntake
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry.logs import get_logger
@@ -27,6 +29,9 @@ log = get_logger(__name__)
 _LEASE_SECONDS = 6.0
 _LEAST_SECONDS = 0.5
 """What must be left of a hold that is used again: it has to be renewed in time."""
+
+_CONTENDED_SECONDS = 2.0
+"""How long holds are not kept of an intake that somebody else wanted: he may come again."""
 
 _FIRST_PAUSE_SECONDS = 0.01
 _LONGEST_PAUSE_SECONDS = 0.1
@@ -43,6 +48,14 @@ class IntakeClosedError(ConflictError):
 
 class IntakeGoneError(NotFoundError):
     """There is no such intake, or not any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A hold that outlasts its piece, and what ends that."""
+
+    held: HeldIntake
+    forget: asyncio.TimerHandle
 
 
 class _Line:
@@ -63,7 +76,9 @@ class IntakeService:
         self._lease = lease
         self._lines: WeakValueDictionary[UUID, _Line] = WeakValueDictionary()
         self._wanted: dict[UUID, asyncio.Event] = {}  # of those who hold, by holder
-        self._kept: dict[UUID, HeldIntake] = {}  # for the next piece, by intake
+        self._kept: dict[UUID, _Kept] = {}  # for the next piece, by intake
+        self._contended: set[UUID] = set()  # intakes that others wanted a moment ago
+        self._heard: Callable[[], bool] = lambda: False
         self._beside: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -85,18 +100,16 @@ class IntakeService:
         deadline = time.monotonic() + patience
         wanted = wanted or asyncio.Event()
         async with self._turn(intake_id, patience, wanted, insist=insist):
-            kept = self._kept.pop(intake_id, None)
-            held = None if kept is None else self._use_again(kept, wanted)
+            held = self._use_again(intake_id, wanted)
             if held is None:
-                # Under the same name: what is left of a kept hold is in nobody's way then.
-                holder = uuid4() if kept is None else kept.holder
-                held = await self._take(intake_id, holder, deadline, wanted, insist=insist)
-            self._wanted[held.holder] = wanted
+                held = await self._take(intake_id, deadline, wanted, insist=insist)
             try:
                 with held.kept():
                     yield held
             finally:
                 del self._wanted[held.holder]
+                if wanted.is_set():
+                    self._contend(intake_id)
                 if held.kept_until and not wanted.is_set():
                     self._keep(held)
                 elif held.kept_until or not held.released:
@@ -105,40 +118,68 @@ class IntakeService:
                 if held.superseded:
                     self._start(self._delete(held.superseded))
 
+    def keep_while(self, heard: Callable[[], bool]) -> None:
+        """Keep holds for the next piece while ``heard`` says that ``hear`` is told of notices."""
+        self._heard = heard
+
+    async def close(self) -> None:
+        """Let go of what is kept for pieces that will come to other processes."""
+        for intake_id in list(self._kept):
+            self._start(self._pop(intake_id).release())
+        if self._beside:
+            await asyncio.wait(self._beside)
+
     def hear(self, notice: str) -> None:
         """Take a notice of ``intakes.CHANNEL``: the id of a holder, maybe one of this process."""
         holder = parse_id(notice)
         wanted = self._wanted.get(holder) if holder is not None else None
         if wanted is not None:
             wanted.set()
-        for kept in self._kept.values():
-            if kept.holder == holder:
-                del self._kept[kept.intake.id]
-                self._start(kept.release())
+        for intake_id, kept in self._kept.items():
+            if kept.held.holder == holder:
+                self._contend(intake_id)
+                self._start(self._pop(intake_id).release())
                 return
+
+    def _contend(self, intake_id: UUID) -> None:
+        """Leave an intake free between pieces for a while, as others want it, too."""
+        if intake_id not in self._contended:
+            self._contended.add(intake_id)
+            loop = asyncio.get_running_loop()
+            loop.call_later(_CONTENDED_SECONDS, self._contended.discard, intake_id)
 
     def _keep(self, held: HeldIntake) -> None:
         """Let the next piece of an intake use a hold that nobody else wants, if it comes soon."""
-        self._kept[held.intake.id] = held
-        # By then it has ended in the database, too, where the time is counted from later on.
         loop = asyncio.get_running_loop()
-        loop.call_at(held.kept_until + self._lease, self._forget, held)
+        forget = loop.call_at(held.kept_until, self._kept.pop, held.intake.id, None)
+        self._kept[held.intake.id] = _Kept(held, forget)
 
-    def _forget(self, held: HeldIntake) -> None:
-        if self._kept.get(held.intake.id) is held:
-            del self._kept[held.intake.id]
+    def _pop(self, intake_id: UUID) -> HeldIntake:
+        kept = self._kept.pop(intake_id)
+        kept.forget.cancel()
+        return kept.held
 
-    def _use_again(self, kept: HeldIntake, wanted: asyncio.Event) -> HeldIntake | None:
-        left = kept.kept_until - asyncio.get_running_loop().time()
-        if left < _LEAST_SECONDS:
+    def _use_again(self, intake_id: UUID, wanted: asyncio.Event) -> HeldIntake | None:
+        """Return the hold that is kept for the next piece, if there is enough left of it."""
+        kept = self._kept.get(intake_id)
+        left = 0.0 if kept is None else kept.held.kept_until - asyncio.get_running_loop().time()
+        if kept is None or left < _LEAST_SECONDS:
             return None
+        self._pop(intake_id)
+        return self._hold(kept.held.intake, kept.held.holder, wanted, left=left)
+
+    def _hold(
+        self, intake: Intake, holder: UUID, wanted: asyncio.Event, *, left: float | None = None
+    ) -> HeldIntake:
+        self._wanted[holder] = wanted
         return HeldIntake(
-            kept.intake,
-            kept.holder,
+            intake,
+            holder,
             self._database,
             self._store,
             lease=self._lease,
             wanted=wanted,
+            may_keep=self._heard() and intake.id not in self._contended,
             left=left,
         )
 
@@ -168,15 +209,24 @@ class IntakeService:
             line.lock.release()
 
     async def _take(
-        self,
-        intake_id: UUID,
-        holder: UUID,
-        deadline: float,
-        wanted: asyncio.Event,
-        *,
-        insist: bool,
+        self, intake_id: UUID, deadline: float, wanted: asyncio.Event, *, insist: bool
     ) -> HeldIntake:
         """Wait for those in other processes."""
+        # What is left of a kept hold, too little to use it, is in nobody's way under its own name.
+        holder = self._pop(intake_id).holder if intake_id in self._kept else uuid4()
+        self._wanted[holder] = wanted
+        try:
+            taken = await self._wait_for(intake_id, holder, deadline, insist=insist)
+        except BaseException as error:
+            del self._wanted[holder]
+            if isinstance(error, asyncio.CancelledError):  # the database may have given it already
+                self._start(self._release(intake_id, holder))
+            raise
+        return self._hold(taken, holder, wanted)
+
+    async def _wait_for(
+        self, intake_id: UUID, holder: UUID, deadline: float, *, insist: bool
+    ) -> Intake:
         pause = _FIRST_PAUSE_SECONDS
         asked_at = -_ASK_AGAIN_SECONDS
         while True:
@@ -186,10 +236,9 @@ class IntakeService:
                 if taken is None and insist and time.monotonic() - asked_at > _ASK_AGAIN_SECONDS:
                     await intakes.ask_for(connection, intake_id)
                     asked_at = time.monotonic()
+                    pause = _FIRST_PAUSE_SECONDS
             if taken is not None:
-                return HeldIntake(
-                    taken, holder, self._database, self._store, lease=self._lease, wanted=wanted
-                )
+                return taken
             if seen is None:
                 raise IntakeGoneError("There is nothing here that takes bytes.")
             if seen.closed:
@@ -199,6 +248,11 @@ class IntakeService:
                 raise _busy()
             await asyncio.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _release(self, intake_id: UUID, holder: UUID) -> None:
+        with contextlib.suppress(UnavailableError):  # then it ends by itself
+            async with self._database.read() as connection:
+                await intakes.release(connection, intake_id, holder)
 
     async def _delete(self, object_keys: Iterable[str]) -> None:
         """Delete objects. What fails goes when the intake has ended."""

@@ -273,7 +273,7 @@ class ResumableUploadService:
                 if held.intake.touched_at != upload.touched_at:  # others were here since
                     upload = await self._find_open(principal, str(upload.id))
                 yield held, upload
-        except IntakeGoneError:
+        except (HoldLostError, IntakeGoneError):
             await self._find_open(principal, str(upload.id))  # says what has become of it
             raise
 

@@ -44,6 +44,7 @@ async def processes(
             await notices.subscribe("ready", lambda _: None, connected.set)
             listening.append(group.create_task(notices.run()))
             await connected.wait()
+            service.keep_while(lambda: True)
         yield services
         for task in listening:
             task.cancel()
@@ -216,6 +217,67 @@ async def test_another_process_is_given_a_kept_hold_soon(
     assert (await find(database, intake_id)).size == 6
 
 
+async def test_a_busy_process_leaves_room_for_another(
+    processes: Processes, intake_id: UUID, taken: list[UUID]
+) -> None:
+    async def send_on() -> None:
+        while True:
+            await add_piece(processes[0], intake_id, b"a")
+            await asyncio.sleep(0.005)  # as long as the next request takes to come
+
+    async with asyncio.TaskGroup() as group:
+        busy = group.create_task(send_on())
+        await asyncio.sleep(0.2)
+        for _ in range(3):
+            began = time.monotonic()
+            await add_piece(processes[1], intake_id, b"b")
+            assert time.monotonic() - began < SOON
+        busy.cancel()
+    assert len(set(taken)) > 3
+
+
+async def test_nothing_is_kept_where_nobody_hears_who_asks(
+    database: Database, store: LocalStore, intake_id: UUID, taken: list[UUID]
+) -> None:
+    deaf, other = (IntakeService(database, store, lease=LEASE) for _ in range(2))
+    await add_piece(deaf, intake_id, b"a")
+    async with other.hold(intake_id, patience=0):
+        pass
+    assert len(set(taken)) == 2
+
+
+async def test_what_is_kept_is_let_go_of_at_the_end(
+    processes: Processes, database: Database, store: LocalStore, intake_id: UUID
+) -> None:
+    await add_piece(processes[0], intake_id, b"a")
+    await processes[0].close()
+    async with IntakeService(database, store).hold(intake_id, patience=0):
+        pass
+
+
+async def test_who_is_cancelled_while_it_takes_a_hold_leaves_none(
+    processes: Processes, intake_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, done = intakes.take, asyncio.Event()
+
+    async def slow(
+        connection: Transaction, intake_id: UUID, holder: UUID, *, seconds: float
+    ) -> Intake | None:
+        found = await take(connection, intake_id, holder, seconds=seconds)
+        done.set()
+        await asyncio.sleep(PATIENT)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(intakes, "take", slow)
+        taking = asyncio.create_task(add_piece(processes[0], intake_id, b"a"))
+        await done.wait()
+        taking.cancel()
+        await asyncio.wait([taking])
+    async with processes[1].hold(intake_id, patience=SOON):
+        pass
+
+
 async def test_a_hold_is_not_kept_from_those_who_want_it(
     processes: Processes, intake_id: UUID, taken: list[UUID]
 ) -> None:
@@ -247,6 +309,7 @@ async def test_a_kept_hold_whose_process_died_ends_by_itself(
     database: Database, store: LocalStore, intake_id: UUID
 ) -> None:
     dead, alive = (IntakeService(database, store, lease=LEASE) for _ in range(2))
+    dead.keep_while(lambda: True)
     await add_piece(dead, intake_id, b"abc")  # and hears nothing
     async with asyncio.timeout(PATIENT):
         await add_piece(alive, intake_id, b"def")
