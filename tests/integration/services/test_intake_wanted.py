@@ -228,10 +228,9 @@ async def test_a_busy_process_leaves_room_for_another(
     async with asyncio.TaskGroup() as group:
         busy = group.create_task(send_on())
         await asyncio.sleep(0.2)
-        for _ in range(3):
-            began = time.monotonic()
-            await add_piece(processes[1], intake_id, b"b")
-            assert time.monotonic() - began < SOON
+        async with asyncio.timeout(PATIENT):
+            for _ in range(3):
+                await add_piece(processes[1], intake_id, b"b")
         busy.cancel()
     assert len(set(taken)) > 3
 
