@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,11 +37,9 @@ def client(service: Service) -> Iterator[Client]:
 
 
 @pytest.fixture
-def folder(roots: Path, request: pytest.FixtureRequest) -> Path:
+def folder(roots: Path) -> Path:
     """A folder of this test's own, below the service's roots."""
-    made = roots / f"{request.node.name[:60]} é"
-    made.mkdir()
-    return made
+    return Path(tempfile.mkdtemp(suffix=" é", dir=roots))
 
 
 def eventually(what: Callable[[], Any]) -> Any:
