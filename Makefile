@@ -64,7 +64,7 @@ $(CONSOLE): $(CONSOLE_SOURCES) scripts/console.py scripts/node.py | $(READY)
 # that was killed to be missed. Hundreds of tests kill, stop and starve processes, beside each other:
 # what fails is tried once more, and the summary names it.
 test: setup browser clients console ## Run the whole test suite, real components included
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 1
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1
 
 run: setup console ## Serve on http://127.0.0.1:5000 until stopped, data in ./data
 	@MEDIATHEQUE_DATA_DIR="$${MEDIATHEQUE_DATA_DIR:-$(CURDIR)/data}" exec $(BIN)/mediatheque serve
