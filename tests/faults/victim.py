@@ -1,17 +1,15 @@
 """A service that tests hurt: killed in the middle of things, started where it cannot be well."""
 
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import httpx
 import psutil
 
 from tests.support.forking import NAME
-from tests.support.service import COMMAND, Service
+from tests.support.service import Service
 
 _START_SECONDS = 60
 _END_SECONDS = 60
@@ -34,18 +32,7 @@ class Victim(Service):
         # One web process, where nothing else is said: each takes a while to start.
         variables = {"MEDIATHEQUE_WORKERS": "1", **(settings or {})}
         super().__init__(data_dir, variables, first=first or bool(wrapper))
-        self._wrapper = wrapper
-
-    def execute(self, variables: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """Start the command itself."""
-        return subprocess.Popen(
-            [*self._wrapper, COMMAND, "serve"],
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        self.wrapper = wrapper
 
     def start(self) -> "Victim":
         """Start it and wait until it answers, well or not."""

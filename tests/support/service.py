@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -60,6 +60,7 @@ class Service:
     ) -> None:
         self.data_dir = data_dir
         self.first = first
+        self.wrapper: Sequence[str] = ()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.settings = {"MEDIATHEQUE_PORT": str(self.port), **(settings or {})}
@@ -96,7 +97,7 @@ class Service:
     def execute(self, variables: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
         """Start the command itself."""
         return subprocess.Popen(
-            [COMMAND, "serve"],
+            [*self.wrapper, COMMAND, "serve"],
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=log,

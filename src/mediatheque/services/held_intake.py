@@ -127,8 +127,9 @@ class HeldIntake:
             raise _lost()
         self.released = True
         self._now_has(appended)
-        if keep and touched_at is not None:
+        if touched_at is not None:
             self.intake = replace(self.intake, touched_at=touched_at(written))
+        if keep:
             self.kept_until = kept_until
             self._appender = None
         return written
@@ -139,20 +140,17 @@ class HeldIntake:
         Raises HoldLostError.
         """
         if last:
-            touched_at = await self.commit(
-                appended, intakes.acknowledge, touched_at=lambda touched_at: touched_at
+            await self.commit(appended, intakes.acknowledge, touched_at=lambda at: at)
+            return
+        self._advanced = True
+        async with self._database.read() as connection:
+            touched_at = await intakes.acknowledge(
+                connection, self._acknowledgement(appended, kept_for=self._lease)
             )
-        else:
-            self._advanced = True
-            async with self._database.read() as connection:
-                written = await intakes.acknowledge(
-                    connection, self._acknowledgement(appended, kept_for=self._lease)
-                )
-            if written is None:
-                self._lost = True
-                raise _lost()
-            touched_at = written
-            self._now_has(appended)
+        if touched_at is None:
+            self._lost = True
+            raise _lost()
+        self._now_has(appended)
         self.intake = replace(self.intake, touched_at=touched_at)
 
     async def end_appending(self) -> None:
@@ -215,11 +213,16 @@ class HeldIntake:
     async def release(self) -> None:
         """Let go of the intake. A hold that cannot be released ends by itself."""
         await self.end_appending()
-        try:
-            async with self._database.read() as connection:
-                await intakes.release(connection, self.intake.id, self.holder)
-        except UnavailableError as error:
-            log.warning("hold not released", intake=str(self.intake.id), error=error.detail)
+        await release_hold(self._database, self.intake.id, self.holder)
+
+
+async def release_hold(database: Database, intake_id: UUID, holder: UUID) -> None:
+    """Let go of an intake, if it is held. A hold that cannot be released ends by itself."""
+    try:
+        async with database.read() as connection:
+            await intakes.release(connection, intake_id, holder)
+    except UnavailableError as error:
+        log.warning("hold not released", intake=str(intake_id), error=error.detail)
 
 
 def _lost() -> HoldLostError:

@@ -20,7 +20,7 @@ from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableError
 from mediatheque.domain.ids import parse_id
 from mediatheque.domain.intakes import Intake
-from mediatheque.services.held_intake import HeldIntake
+from mediatheque.services.held_intake import HeldIntake, release_hold
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry.logs import get_logger
 
@@ -162,16 +162,18 @@ class IntakeService:
     def _use_again(self, intake_id: UUID, wanted: asyncio.Event) -> HeldIntake | None:
         """Return the hold that is kept for the next piece, if there is enough left of it."""
         kept = self._kept.get(intake_id)
-        left = 0.0 if kept is None else kept.held.kept_until - asyncio.get_running_loop().time()
-        if kept is None or left < _LEAST_SECONDS:
+        if kept is None:
             return None
-        self._pop(intake_id)
-        return self._hold(kept.held.intake, kept.held.holder, wanted, left=left)
+        left = kept.held.kept_until - asyncio.get_running_loop().time()
+        if left < _LEAST_SECONDS:
+            return None
+        held = self._pop(intake_id)
+        self._wanted[held.holder] = wanted
+        return self._hold(held.intake, held.holder, wanted, left=left)
 
     def _hold(
         self, intake: Intake, holder: UUID, wanted: asyncio.Event, *, left: float | None = None
     ) -> HeldIntake:
-        self._wanted[holder] = wanted
         return HeldIntake(
             intake,
             holder,
@@ -220,7 +222,7 @@ class IntakeService:
         except BaseException as error:
             del self._wanted[holder]
             if isinstance(error, asyncio.CancelledError):  # the database may have given it already
-                self._start(self._release(intake_id, holder))
+                self._start(release_hold(self._database, intake_id, holder))
             raise
         return self._hold(taken, holder, wanted)
 
@@ -248,11 +250,6 @@ class IntakeService:
                 raise _busy()
             await asyncio.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-
-    async def _release(self, intake_id: UUID, holder: UUID) -> None:
-        with contextlib.suppress(UnavailableError):  # then it ends by itself
-            async with self._database.read() as connection:
-                await intakes.release(connection, intake_id, holder)
 
     async def _delete(self, object_keys: Iterable[str]) -> None:
         """Delete objects. What fails goes when the intake has ended."""

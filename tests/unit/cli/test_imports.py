@@ -1,17 +1,8 @@
 """What the commands of operators bring into memory, each by itself."""
 
-import subprocess
-import sys
-
 import pytest
 
-
-def imported(module: str) -> set[str]:
-    code = f"import sys, {module}; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    return set(done.stdout.split())
+from tests.support.imports import imported
 
 
 @pytest.mark.parametrize("verb", ["janitor", "prepare", "worker", "doctor", "config"])

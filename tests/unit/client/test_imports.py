@@ -1,17 +1,8 @@
 """What the client and the users' commands bring into memory."""
 
-import subprocess
-import sys
-
 import pytest
 
-
-def imported(module: str) -> set[str]:
-    code = f"import sys, {module}; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    return set(done.stdout.split())
+from tests.support.imports import imported
 
 
 def test_the_client_imports_nothing_else_of_the_package() -> None:
