@@ -69,6 +69,7 @@ def test_a_sync_is_one_object_from_its_start_to_its_end(service: Service) -> Non
         "verify": False,
         "force": False,
         "watch": False,
+        "as_planned": None,
         "backup_prefix": None,
         "plan": None,
         "done": NOTHING,
@@ -144,6 +145,28 @@ def test_the_same_can_be_said_in_a_query_a_form_and_json(local_service: Service)
         assert (found["source"], found["dest"]) == (source, said["dest"])
         assert (found["dry_run"], found["verify"], found["force"]) == (True, True, False)
         assert (found["wait"], found["backup_prefix"]) == (0.5, "o")
+
+
+def test_a_sync_can_be_held_to_the_plan_of_a_dry_run(local_service: Service) -> None:
+    http, source = local_service.http, a_folder(local_service, 2)
+    said = {"source": source, "dest": fresh()}
+    done = {"Prefer": "wait=50"}
+    assert http.post("/sync", data=said, headers=done).json()["status"] == "success"
+    (uploads(local_service) / source / "new").write_bytes(b"new")
+    seen = http.post("/sync", data=said | {"dry_run": "1"}).json()
+    next((uploads(local_service) / source).glob("[!n]*")).unlink()
+
+    held = said | {"as_planned": str(seen["id"])}
+    found = http.post("/sync", data=held, headers=done).json()
+    assert (found["status"], found["as_planned"]) == ("error (not as planned)", seen["id"])
+    http.post("/sync", data=said | {"dry_run": "1"})
+    answer = http.post("/sync", data=held)
+    assert answer.status_code == 409
+    assert "out of date" in answer.json()["error"]
+    for wrong in ("7a", "0"):
+        answer = http.post("/sync", data=said | {"as_planned": wrong})
+        assert answer.status_code == 400
+        assert "as_planned must be" in answer.json()["error"]
 
 
 def test_a_wait_that_is_preferred_ends_with_the_sync_or_with_the_time(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from mediatheque.storage.digest import Digest
@@ -52,6 +53,50 @@ def slow(service: Service, root: Path, *, rate: int = 100_000, count: int = 5) -
 
 def hurry(service: Service, transfer: Any) -> None:
     service.http.patch(f"/transfers/{transfer['id']}", json={"bandwidth": None})
+
+
+def preview(service: Service, *sources: str) -> httpx.Response:
+    return service.http.post("/transfers/preview", json={"media_files": list(sources)})
+
+
+def test_a_preview_tells_what_a_transfer_does(local_service: Service, source_root: Path) -> None:
+    source = folder(source_root, {"a.txt": b"abc", "b/c.txt": b"de"})
+    (source / "folder").symlink_to("b")
+    (source / "gone").symlink_to("nowhere")
+    (source / "hosts").symlink_to("/etc/hosts")
+    before = local_service.http.get("/transfers").json()
+
+    answer = preview(local_service, str(source / "b"), source.as_uri(), f"{source}/")
+
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found == {
+        "files": 2,
+        "bytes": 5,
+        "failing": 1,
+        "skipped": 2,
+        "problems": found["problems"],
+        "whole": True,
+    }
+    assert sorted(found["problems"]) == [
+        f"{source}/folder is a link to a folder; such links are not followed.",
+        f"{source}/gone is a link that leads nowhere.",
+        f"{source}/hosts is a link that leaves its source root, or may leave it.",
+    ]
+    assert local_service.http.get("/transfers").json() == before
+    done = wait_for_end(local_service, start(local_service, source)["id"])
+    files, size = done["files"], done["bytes"]["complete"]
+    assert (files["complete"], files["failed"], files["skipped"], size) == (2, 1, 2, 5)
+
+
+def test_a_preview_of_what_cannot_be_transferred_is_refused(
+    local_service: Service, source_root: Path
+) -> None:
+    missing = source_root / "nothing-of-this-name"
+    answer = preview(local_service, str(missing), "/etc")
+    assert answer.status_code == 400
+    assert [bad["uri"] for bad in answer.json()["media_files"]] == [str(missing), "/etc"]
+    check_error(preview(local_service), 400, says="media_files must name at least one")
 
 
 def test_a_transfer_that_was_started_is_shown_whole(

@@ -87,6 +87,23 @@ async def test_everything_below_a_folder_becomes_a_file(
     assert {uri.rsplit("%C3%A9/", 1)[1]: content for uri, content in stored.items()} == contents
 
 
+async def test_a_dry_run_tells_what_there_is_and_starts_nothing(
+    service: Service, client: Client, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a").write_bytes(b"a" * 2000)
+    (folder / "b").symlink_to("/etc/hosts")
+    before = [one.id for one in client.transfers.list()]
+
+    told = await call(service.url, "transfer", str(folder), "--dry-run", capture=capsys)
+
+    assert (told.code, told.out) == (0, "1 file, 2.0 kB, 1 cannot be read\n")
+    assert "b is a link that leaves its source root" in told.err
+    told = await call(service.url, "transfer", str(folder), "--dry-run", "--json", capture=capsys)
+    shown = told.json()
+    assert (shown["files"], shown["bytes"], shown["failing"], shown["whole"]) == (1, 2000, 1, True)
+    assert [one.id for one in client.transfers.list()] == before
+
+
 async def test_what_was_done_is_told_in_a_line(service: Service, folder: Path) -> None:
     (folder / "a").write_bytes(bytes(2500))
     done = await run(service.url, "transfer", str(folder / "a"), folder=folder)

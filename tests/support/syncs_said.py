@@ -35,6 +35,7 @@ def sync(**more: Any) -> dict[str, Any]:
         "verify": False,
         "force": False,
         "watch": False,
+        "as_planned": None,
         "backup_prefix": None,
         "plan": plan(),
         "done": NOTHING,

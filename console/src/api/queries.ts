@@ -1,7 +1,24 @@
 import { QueryClient } from "@tanstack/react-query";
 import { ServiceError } from "~/api/errors";
 
-export const queryClient = new QueryClient({
+/**
+ * A client whose invalidation holds for what is asked for the first time, too.
+ *
+ * Else the answer that is on its way counts as new, and it may tell what was before.
+ */
+class InvalidatingClient extends QueryClient {
+  override invalidateQueries: QueryClient["invalidateQueries"] = (filters, options) => {
+    const asked = this.getQueryCache().findAll({ ...filters, fetchStatus: "fetching" });
+    for (const { state, promise, queryKey } of asked) {
+      if (state.data !== undefined) continue;
+      const again = () => super.invalidateQueries({ queryKey, exact: true });
+      void promise?.then(again, again);
+    }
+    return super.invalidateQueries(filters, options);
+  };
+}
+
+export const queryClient = new InvalidatingClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,

@@ -38,9 +38,10 @@ export interface OperationPage {
 const SYNCS_PAGE = 50;
 const OPERATIONS_PAGE = 500;
 
-/** Start a sync and return it at once. */
-export async function startSync(request: SyncRequest): Promise<Sync> {
-  return answered(api.POST("/sync", { body: parameters(request) }));
+/** Start a sync and return it at once. It loses nothing that the plan of a dry run does not. */
+export async function startSync(request: SyncRequest, planned: number): Promise<Sync> {
+  const body = { ...parameters(request), as_planned: String(planned) };
+  return answered(api.POST("/sync", { body }));
 }
 
 /** Start to make a plan of a sync, and return it at once. Nothing is changed. */

@@ -4,6 +4,7 @@ import type { components } from "~/api/schema";
 
 export type Transfer = components["schemas"]["Transfer"];
 export type TransferFile = components["schemas"]["TransferWithFiles"]["file_list"][number];
+export type TransferPreview = components["schemas"]["Preview"];
 export type TransferStatus = Transfer["status"];
 export type FileState = TransferFile["state"];
 
@@ -73,6 +74,23 @@ export async function startTransfer(
 ): Promise<Transfer> {
   const { data, error, response } = await api.POST("/transfers", {
     body: { media_files: sources, ...(bandwidth !== null && { bandwidth }) },
+  });
+  if (data === undefined) throw new ServiceError(response, withBadSources(error));
+  return data;
+}
+
+/**
+ * Look at what a transfer of files, and of everything in folders, would take along.
+ *
+ * @throws ServiceError naming every source that cannot be transferred
+ */
+export async function previewTransfer(
+  sources: string[],
+  signal: AbortSignal,
+): Promise<TransferPreview> {
+  const { data, error, response } = await api.POST("/transfers/preview", {
+    body: { media_files: sources },
+    signal,
   });
   if (data === undefined) throw new ServiceError(response, withBadSources(error));
   return data;

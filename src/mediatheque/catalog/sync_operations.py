@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from mediatheque.catalog.database import Transaction, driver_connection
 from mediatheque.catalog.tables import LIVE_JOBS, jobs, sync_operations, syncs
 from mediatheque.domain.jobs import LIVE
-from mediatheque.domain.syncs import Action, Operation, OperationState
+from mediatheque.domain.syncs import RANK, Action, Operation, OperationState
 
 Outcome = tuple[int, int, OperationState, str | None]
 """Rank and position of an operation, what became of it, and why when it failed."""
@@ -40,6 +40,7 @@ Outcome = tuple[int, int, OperationState, str | None]
 _FIELDS = tuple(Operation.__dataclass_fields__)
 _OPERATION = tuple(sync_operations.c[name] for name in _FIELDS)
 _values = attrgetter("rank", *_FIELDS)
+_AS_PLANNED = "as_planned"
 _PENDING = text("state = 'pending'")
 """As in the index of this name."""
 
@@ -59,14 +60,19 @@ async def add(transaction: Transaction, sync_id: UUID, operations: Sequence[Oper
 async def clear(transaction: Transaction, bucket_id: int, sync_id: UUID, *, limit: int) -> int:
     """Delete operations of a sync, and of those of its bucket that have ended; return how many.
 
-    At most ``limit``, because there may be millions: again until it is fewer.
+    At most ``limit``, because there may be millions: again until it is fewer. Plans that others
+    have to keep to stay until those have ended.
     """
+    bound = select(syncs.c.options[_AS_PLANNED].as_integer()).join(jobs, jobs.c.id == syncs.c.id)
     old = (
         select(syncs.c.id)
         .join(jobs, jobs.c.id == syncs.c.id)
         .where(
             syncs.c.bucket_id == bucket_id,
             or_(syncs.c.id == sync_id, jobs.c.status.not_in(sorted(LIVE))),
+            syncs.c.number.not_in(
+                bound.where(LIVE_JOBS, syncs.c.options[_AS_PLANNED].as_integer().is_not(None))
+            ),
         )
     )
     row: ColumnElement[Any] = literal_column("sync_operations.ctid")
@@ -75,6 +81,32 @@ async def clear(transaction: Transaction, bucket_id: int, sync_id: UUID, *, limi
         delete(sync_operations).where(row == func.any(func.array(some.scalar_subquery())))
     )
     return found.rowcount
+
+
+async def unplanned(
+    transaction: Transaction, sync_id: UUID, planned_id: UUID
+) -> tuple[int, bytes | None]:
+    """Return how many objects a sync overwrites or deletes that another plan does not, and one.
+
+    An object that is another one by now, under the same key, is not what was planned.
+    """
+    mine, planned = sync_operations.alias("mine"), sync_operations.alias("planned")
+    same = (
+        select(planned.c.key)
+        .where(
+            planned.c.sync_id == planned_id,
+            planned.c.rank == mine.c.rank,
+            planned.c.key == mine.c.key,
+            planned.c.stored_etag.is_not_distinct_from(mine.c.stored_etag),
+            planned.c.stored_size.is_not_distinct_from(mine.c.stored_size),
+        )
+        .exists()
+    )
+    query = select(func.count(), func.min(mine.c.key)).where(
+        mine.c.sync_id == sync_id, mine.c.rank >= RANK[Action.UPDATE], ~same
+    )
+    count, first = (await transaction.execute(query)).one()
+    return count, first
 
 
 async def pending(

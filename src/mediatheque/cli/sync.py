@@ -60,13 +60,21 @@ def sync(
     request = wanted(source, dest, manner)
     if plan:
         _show_plan(request, options)
-    elif yes or _agreed(request, options, also_idle=watch or schedule is not None):
-        if schedule is not None:
-            _schedule(schedule, request, options)
-        elif detach:
-            _start(request, options, watch=watch)
-        else:
-            _run(request, options, watch=watch)
+        return
+    seen = None
+    if not yes:
+        seen = _agreed(request, options, also_idle=watch or schedule is not None)
+        if seen is None:
+            return
+    if schedule is not None:
+        _schedule(schedule, request, options)
+        return
+    # Nothing is deleted that was not in the plan that people said yes to.
+    as_planned = seen.id if seen is not None and seen.plan is not None else None
+    if detach:
+        _start(request, options, watch=watch, as_planned=as_planned)
+    else:
+        _run(request, options, watch=watch, as_planned=as_planned)
 
 
 def _show_plan(request: Wanted, options: Options) -> None:
@@ -80,10 +88,10 @@ def _show_plan(request: Wanted, options: Options) -> None:
     exit_as(found.sync, found.failed)
 
 
-def _agreed(request: Wanted, options: Options, *, also_idle: bool) -> bool:
-    """Tell whether to go on, now that it is known what that does.
+def _agreed(request: Wanted, options: Options, *, also_idle: bool) -> Sync | None:
+    """Return the dry run that tells what going on would do; None when there is nothing to do.
 
-    ``also_idle``: also when there is nothing to do yet. Ends the command when it must not go on.
+    ``also_idle``: return it also then. Ends the command when it must not go on.
     """
     found = converse(options, lambda client: preview(client, request))
     if found.deletes or sys.stderr.isatty():
@@ -93,12 +101,12 @@ def _agreed(request: Wanted, options: Options, *, also_idle: bool) -> bool:
     if found.deletes:
         confirm(found)
     if not found.idle or found.failed or also_idle:
-        return True
+        return found.sync
     if options.json:
         print_json({"sync": found.sync, "operations": ()})
     else:
         print(summary(found.sync))
-    return False
+    return None
 
 
 def _schedule(cron: str, request: Wanted, options: Options) -> None:
@@ -109,15 +117,18 @@ def _schedule(cron: str, request: Wanted, options: Options) -> None:
         print(f"Schedule {made.id}, for the first time at {moment(made.next_at)}.")
 
 
-def _start(request: Wanted, options: Options, *, watch: bool) -> None:
-    started = converse(options, lambda client: client.syncs.start(**request, watch=watch))
+def _start(request: Wanted, options: Options, *, watch: bool, as_planned: int | None) -> None:
+    started = converse(
+        options,
+        lambda client: client.syncs.start(**request, watch=watch, as_planned=as_planned),
+    )
     if options.json:
         print_json({"sync": started, "operations": ()})
     else:
         print(started.job)
 
 
-def _run(request: Wanted, options: Options, *, watch: bool) -> None:
+def _run(request: Wanted, options: Options, *, watch: bool, as_planned: int | None) -> None:
     def tell_round(sync: Sync) -> None:
         if options.json:
             print_json(sync)
@@ -125,7 +136,7 @@ def _run(request: Wanted, options: Options, *, watch: bool) -> None:
             print(f"{moment(datetime.now(UTC))}\t{summary(sync)}", flush=True)
 
     async def conversation(client: AsyncClient) -> tuple[Sync, Sequence[SyncOperation]]:
-        starting = client.syncs.start(**request, watch=watch)
+        starting = client.syncs.start(**request, watch=watch, as_planned=as_planned)
         ended = await run_to_end(client, starting, on_round=tell_round)
         if options.json and not watch:
             await _print_with_operations(client, ended)

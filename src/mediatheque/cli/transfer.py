@@ -13,7 +13,14 @@ from mediatheque.cli.exits import Exit
 from mediatheque.cli.output import print_json, printable, shown_uri
 from mediatheque.cli.server import DEFAULTS, Options, about, converse
 from mediatheque.cli.units import parse_bytes, shown_bytes, shown_seconds
-from mediatheque.client import AsyncClient, ConflictError, InvalidError, Transfer, TransferFile
+from mediatheque.client import (
+    AsyncClient,
+    ConflictError,
+    InvalidError,
+    Transfer,
+    TransferFile,
+    TransferPreview,
+)
 from mediatheque.client.transfers import source_uri
 
 _POLL_SECONDS = 0.5
@@ -28,6 +35,9 @@ def transfer(
     bandwidth: Annotated[
         str | None, Parameter(help="Bytes per second at most: 10MB, 1.5MiB; 0 for no limit.")
     ] = None,
+    dry_run: Annotated[
+        bool, Parameter(negative=(), help="Only show what would be transferred.")
+    ] = False,
     detach: Annotated[
         bool, Parameter(negative=(), help="Start it, print its id, and leave it alone.")
     ] = False,
@@ -46,8 +56,12 @@ def transfer(
         More of them.
     """
 
+    sources = [source_uri(each) for each in (path, *paths)]
+    if dry_run:
+        _show(converse(options, lambda client: client.transfers.preview(sources)), options)
+        return
+
     async def move(client: AsyncClient) -> tuple[Transfer, list[TransferFile]]:
-        sources = [source_uri(each) for each in (path, *paths)]
         started = await _start(client, sources, _parse_bandwidth(bandwidth))
         if detach:
             return started, []
@@ -68,6 +82,20 @@ def transfer(
         print(_summary(ended))
     if not detach:
         _exit(ended, failed)
+
+
+def _show(preview: TransferPreview, options: Options) -> None:
+    if options.json:
+        print_json(preview)
+        return
+    for problem in preview.problems:
+        print(printable(problem), file=sys.stderr)
+    least = "" if preview.whole else "at least "
+    noun = "file" if preview.files == 1 else "files"
+    text = f"{least}{preview.files} {noun}, {shown_bytes(preview.bytes)}"
+    for count, word in ((preview.failing, "cannot be read"), (preview.skipped, "skipped")):
+        text += f", {count} {word}" if count else ""
+    print(text)
 
 
 def _parse_bandwidth(text: str | None) -> int | None:

@@ -34,6 +34,7 @@ from mediatheque.client.results import (
     Tally,
     Transfer,
     TransferFile,
+    TransferPreview,
 )
 
 __all__ = [
@@ -68,5 +69,6 @@ __all__ = [
     "Tally",
     "Transfer",
     "TransferFile",
+    "TransferPreview",
     "UnavailableError",
 ]

@@ -46,6 +46,7 @@ class BlockingTransfers(Blocking[Transfers]):
     """What can be asked of transfers. Each one is a job under the same id."""
 
     create = waits(Transfers.create)
+    preview = waits(Transfers.preview)
     list = yields(Transfers.list)
     find = waits(Transfers.find)
     files = yields(Transfers.files)

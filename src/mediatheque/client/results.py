@@ -139,6 +139,21 @@ class Transfer(Struct, frozen=True, kw_only=True):
         return self.status in LIVE_STATUSES
 
 
+class TransferPreview(Struct, frozen=True, kw_only=True):
+    """What a transfer would take along: so many files, and the bytes of all of them.
+
+    ``failing`` cannot be read, ``skipped`` have no bytes; ``problems`` says why of the first.
+    ``whole``: everything was looked at; else there are more.
+    """
+
+    files: int
+    bytes: int
+    failing: int
+    skipped: int
+    problems: tuple[str, ...]
+    whole: bool
+
+
 class TransferFile(Struct, frozen=True, kw_only=True):
     """One file of a transfer. ``state``: pending, complete, failed or skipped."""
 
@@ -209,6 +224,7 @@ class Sync(Struct, frozen=True, kw_only=True):
     verify: bool
     force: bool
     watch: bool
+    as_planned: int | None
     backup_prefix: str | None
     plan: SyncPlan | None
     done: Tally

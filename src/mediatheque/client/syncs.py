@@ -38,6 +38,7 @@ class Syncs:
         verify: bool = False,
         force: bool = False,
         watch: bool = False,
+        as_planned: int | None = None,
         backup_prefix: str | None = None,
         prefer_wait: int = 0,
     ) -> Sync:
@@ -47,11 +48,12 @@ class Syncs:
         bucket, in the S3 store at ``storage_url`` or in the server's own. ``wait``: seconds
         between two file operations. ``dry_run`` only plans. ``verify`` reads every file. ``force``
         overrules the limits of deletions. What is overwritten or deleted is kept under
-        ``backup_prefix``. ``watch``: go on with it whenever the folder changes. ``prefer_wait``:
+        ``backup_prefix``. ``watch``: go on with it whenever the folder changes. ``as_planned``:
+        the id of a dry run; what its plan does not overwrite or delete is not. ``prefer_wait``:
         return when it has ended, or after so many seconds (0 to 300).
 
-        Raises ConflictError while another sync of the bucket runs, and ForbiddenError for a
-        ``storage_url`` that the server does not allow.
+        Raises ConflictError while another sync of the bucket runs or when ``as_planned`` is out of
+        date, and ForbiddenError for a ``storage_url`` that the server does not allow.
         """
         answer = await self._connection.request(
             "POST",
@@ -69,6 +71,7 @@ class Syncs:
                 verify=verify,
                 force=force,
                 watch=watch,
+                as_planned=as_planned,
                 backup_prefix=backup_prefix,
             ),
             headers={"Prefer": f"wait={prefer_wait}"},

@@ -11,7 +11,7 @@ from mediatheque.client.answers import decode
 from mediatheque.client.connection import Connection
 from mediatheque.client.errors import NotFoundError
 from mediatheque.client.pages import every_item
-from mediatheque.client.results import Transfer, TransferFile
+from mediatheque.client.results import Transfer, TransferFile, TransferPreview
 
 _NO_FILES = (("limit", "0"),)
 
@@ -52,6 +52,18 @@ class Transfers:
             repeatable=False,
         )
         return decode(answer, Transfer)
+
+    async def preview(self, sources: Sequence[str | os.PathLike[str]]) -> TransferPreview:
+        """Return what a transfer of these sources would take along; nothing is started.
+
+        Raises InvalidError as ``create`` does.
+        """
+        answer = await self._connection.request(
+            "POST",
+            "/transfers/preview",
+            body={"media_files": [source_uri(source) for source in sources]},
+        )
+        return decode(answer, TransferPreview)
 
     def list(
         self, *, status: Sequence[str] = (), limit: int | None = None

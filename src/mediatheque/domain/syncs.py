@@ -104,7 +104,9 @@ class SyncOptions:
     ``wait`` in seconds between two file operations. ``verify``: every file is read and compared by
     its digest. ``force``: the limits of deletions do not hold. What is overwritten or deleted is
     kept under ``backup_prefix``, unless it is None. ``watch``: go on whenever the folder changes.
-    ``scheduled``: nobody asked for this very sync. ``keyed``: keys were given for it.
+    ``as_planned``: the number of a dry run, beyond whose plan the first round overwrites and
+    deletes nothing. ``scheduled``: nobody asked for this very sync. ``keyed``: keys were given for
+    it.
     """
 
     wait: float = 0.0
@@ -113,6 +115,7 @@ class SyncOptions:
     force: bool = False
     backup_prefix: str | None = None
     watch: bool = False
+    as_planned: int | None = None
     scheduled: bool = False
     keyed: bool = False
     region: str = DEFAULT_REGION

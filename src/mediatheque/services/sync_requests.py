@@ -86,6 +86,12 @@ def _check_options(options: SyncOptions) -> SyncOptions:
             "dry_run.",
             field="watch",
         )
+    if options.as_planned is not None and options.dry_run:
+        raise InvalidError(
+            "A dry run changes nothing, whatever was planned. Leave out one of as_planned and "
+            "dry_run.",
+            field="as_planned",
+        )
     if options.backup_prefix is None:
         return options
     return replace(options, backup_prefix=check_backup_prefix(options.backup_prefix))

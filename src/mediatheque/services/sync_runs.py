@@ -26,6 +26,7 @@ from mediatheque.domain.sync_safety import (
 )
 from mediatheque.domain.syncs import RANK, Action, Phase, Sync, SyncBucket
 from mediatheque.services.job_runs import JobRun, JobStopped, LeaseLost, patiently
+from mediatheque.services.sync_as_planned import check_kept_to
 from mediatheque.services.sync_crew import Crew
 from mediatheque.services.sync_deleter import SyncDeleter
 from mediatheque.services.sync_failure import CONNECTION, SyncFailedError
@@ -167,6 +168,7 @@ class SyncRunner:
             _object(objection(plan, sync.options, bucket, self._limits))
         if sync.options.dry_run:
             return
+        await self._read(lambda connection: check_kept_to(connection, sync))
         bucket = await self._note_backups(run, sync)
         if not (exists or plan.empty):
             await self._create(run, mirror, bucket)

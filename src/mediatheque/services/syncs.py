@@ -12,6 +12,7 @@ from mediatheque.domain.ids import new_id
 from mediatheque.domain.jobs import MAX_UNICITY_LENGTH, Job, Signal
 from mediatheque.domain.syncs import Action, Operation, OperationState, Sync
 from mediatheque.services.jobs import enqueue_in, signal_in
+from mediatheque.services.sync_as_planned import check_planned
 from mediatheque.services.sync_requests import SyncRequest, SyncTask, check_request
 from mediatheque.storage.endpoints import Endpoints
 from mediatheque.storage.sealing import Sealer
@@ -54,10 +55,12 @@ class SyncService:
         """Let a job mirror a folder into a bucket; return at once.
 
         Raises InvalidError, ForbiddenError for a store that the operator does not allow, and
-        ConflictError while another sync of the bucket goes on: then nothing is started.
+        ConflictError while another sync of the bucket goes on, or when the plan that it shall keep
+        to is out of date: then nothing is started.
         """
         task = check_request(request, self._endpoints, self._sealer)
         async with self._database.begin() as transaction:
+            await check_planned(transaction, principal, task)
             job, started = await start_in(transaction, principal, task)
             if started is None:
                 holder = await syncs.find_by_id(transaction, job.id)

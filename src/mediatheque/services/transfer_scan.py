@@ -91,12 +91,7 @@ class Scan:
 
     def _file(self, found: Found, *, named: bool) -> TransferFile:
         """Return the row of what was found; ``named``: it is a source itself."""
-        if found.problem is None:
-            state = FileState.PENDING
-        elif found.kind in _WITHOUT_BYTES and not named:
-            state = FileState.SKIPPED
-        else:
-            state = FileState.FAILED
+        state = state_of(found, named=named)
         return _row(next(self._positions), found.place, state, found.problem, size=found.size)
 
     def _missing(self, uri: str, error: InvalidError) -> TransferFile:
@@ -107,6 +102,15 @@ class Scan:
             path = unquote_to_bytes(uri.removeprefix("file://"))
             place = Place(Path("/"), path.lstrip(b"/"))
         return _row(next(self._positions), place, FileState.FAILED, error.detail)
+
+
+def state_of(found: Found, *, named: bool) -> FileState:
+    """Return in what state a transfer begins with what was found; ``named``: it is a source."""
+    if found.problem is None:
+        return FileState.PENDING
+    if found.kind in _WITHOUT_BYTES and not named:
+        return FileState.SKIPPED
+    return FileState.FAILED
 
 
 def place_of(file: TransferFile) -> Place:

@@ -23,8 +23,10 @@ from mediatheque.domain.transfers import (
     request_digest,
 )
 from mediatheque.services.jobs import enqueue_in, signal_in, start_again
+from mediatheque.services.transfer_preview import TransferPreview, preview
 from mediatheque.services.transfer_scan import place_of
 from mediatheque.services.transfer_uploads import abandon_uploads, forget_uploads
+from mediatheque.storage.beneath import Place
 from mediatheque.storage.sources import SourceRoots
 from mediatheque.storage.stores import Store
 
@@ -76,6 +78,14 @@ class TransferService:
         sources are not there or may not be read: then nothing is started.
         """
         return await self._create(principal, media_files, bandwidth=bandwidth, segmented=False)
+
+    async def preview(self, media_files: Sequence[object]) -> TransferPreview:
+        """Return what a transfer would take along, as far as that is found in some seconds.
+
+        Raises InvalidError and BadSourcesError as ``start`` does.
+        """
+        _, places = await self._locate(media_files)
+        return await preview(self._roots, places)
 
     async def move(
         self, principal: Principal, media_files: Sequence[object] | None, cursor: str | None
@@ -193,11 +203,8 @@ class TransferService:
         segmented: bool,
     ) -> Transfer:
         check_bandwidth(bandwidth)
-        if not media_files:
-            raise InvalidError(
-                "media_files must name at least one file or folder.", field="media_files"
-            )
-        texts, sources = await asyncio.to_thread(self._locate, media_files)
+        texts, places = await self._locate(media_files)
+        sources = [place.uri for place in places]
         transfer_id = new_id()
         async with self._database.begin() as transaction:
             await enqueue_in(
@@ -219,23 +226,31 @@ class TransferService:
             )
         return await self._find(principal, transfer_id)
 
-    def _locate(self, media_files: Sequence[object]) -> tuple[list[str], list[str]]:
-        """Return the sources as they were named, and their URIs, each once. Blocks."""
+    async def _locate(self, media_files: Sequence[object]) -> tuple[list[str], list[Place]]:
+        """Return the sources as they were named, and their places, each once."""
+        if not media_files:
+            raise InvalidError(
+                "media_files must name at least one file or folder.", field="media_files"
+            )
+        return await asyncio.to_thread(self._locate_all, media_files)
+
+    def _locate_all(self, media_files: Sequence[object]) -> tuple[list[str], list[Place]]:
         texts: list[str] = []
-        sources: dict[str, None] = {}
+        places: dict[str, Place] = {}
         bad: list[tuple[object, str]] = []
         for entry in media_files:
             if not isinstance(entry, str):
                 bad.append((entry, "It is not a text."))
                 continue
             try:
-                sources[self._roots.locate(entry).uri] = None
+                place = self._roots.locate(entry)
+                places.setdefault(place.uri, place)
             except InvalidError as error:
                 bad.append((entry, error.detail))
             texts.append(entry)
         if bad:
             raise BadSourcesError(bad, of=len(media_files))
-        return texts, list(sources)
+        return texts, list(places.values())
 
     async def _continue(
         self, principal: Principal, media_files: Sequence[object] | None, cursor: str

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.support.browser import browser
 from tests.support.console import Console, console
@@ -92,6 +92,22 @@ def test_deletions_are_seen_before_a_sync_is_started(window: Console) -> None:
     window.picture("sync-ended")
 
 
+def test_nothing_is_deleted_that_was_not_seen(window: Console) -> None:
+    source, bucket = mirrored(window.service, 3, "letters")
+    folder = uploads(window.service) / source
+    (folder / "0001.jpg").unlink()
+    page = window.open("sync?view=new")
+    plan(page, source, bucket)
+    (folder / "0002.jpg").unlink()
+
+    page.get_by_role("button", name="Start the sync").click()
+    page.get_by_role("button", name="Start and delete").click()
+
+    done = wait_for_end(window.service, number(page))
+    assert done["status"] == "error (not as planned)"
+    expect(page.get_by_text("such as '0002.jpg'")).to_be_visible()
+
+
 def test_what_the_service_refuses_to_delete_must_be_insisted_on(window: Console) -> None:
     source, bucket = mirrored(window.service, MORE_THAN_IS_ALLOWED + 1, "scans")
     for gone in range(MORE_THAN_IS_ALLOWED):
@@ -135,6 +151,27 @@ def test_a_running_sync_is_paused_resumed_cancelled_and_retried(window: Console)
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     assert get(window.service, started["id"])["status"] == "running"
+
+
+def test_what_ends_while_it_is_asked_for_the_first_time_is_seen_to_end(window: Console) -> None:
+    source, bucket = mirrored(window.service, 1, "scores")
+    page = window.open("sync?view=new")
+    asked: list[Route] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route)
+        response = route.fetch()
+        if len(asked) > 1:
+            route.fulfill(response=response)
+            return
+        # As if it had been asked a moment before the end, of which the page hears meanwhile.
+        page.wait_for_timeout(2500)
+        route.fulfill(response=response, json={**response.json(), "status": "running"})
+
+    page.route("**/get", answer)
+    plan(page, source, bucket)
+
+    assert len(asked) > 1
 
 
 def test_a_sync_is_planned_again_as_it_was(window: Console) -> None:

@@ -61,7 +61,7 @@ async def test_a_sync_is_planned_started_and_followed_to_its_end(
     assert done.out == "2 uploaded, 3 unchanged, 2.5 kB in 0:02 (1.2 kB/s)\n"
     assert server.lines() == ["POST /sync", "GET /get?id=7", "POST /sync", "GET /get?id=7"]
     asked = {"source": "a folder", "dest": "b", "wait": 0.5}
-    assert bodies(server) == [{**asked, "dry_run": True}, asked]
+    assert bodies(server) == [{**asked, "dry_run": True}, {**asked, "as_planned": 7}]
 
 
 async def test_every_option_reaches_the_server(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,10 @@ export function useLiveJobs(filters: JobFilters, sort: string): void {
     const ids = changed.current;
     told.current = new Map();
     changed.current = new Set();
+    if (client.getQueryData(key) === undefined) {
+      await client.invalidateQueries({ queryKey: key });
+      return;
+    }
     put((pages) => updated(pages, new Map([...news].map(([id, one]) => [id, standing(one)]))));
     const listed = idsIn(client.getQueryData<Pages>(key));
     const known = [...ids].filter((id) => listed.has(id));

@@ -122,10 +122,11 @@ export function usePlanning() {
   });
 }
 
-export function useStartSync() {
+/** Start what was planned: nothing is lost that the plan of that dry run does not have. */
+export function useStartSync(planned: number) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (request: SyncRequest) => startSync(request),
+    mutationFn: (request: SyncRequest) => startSync(request, planned),
     onSuccess: () => client.invalidateQueries({ queryKey: keys.list }),
   });
 }

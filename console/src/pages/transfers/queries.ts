@@ -7,6 +7,7 @@ import {
   limitTransfer,
   listFiles,
   listTransfers,
+  previewTransfer,
   type Steering,
   showTransfer,
   startTransfer,
@@ -24,6 +25,7 @@ const keys = {
   one: (id: string) => ["transfers", id, "whole"],
   underWay: (id: string) => ["transfers", id, "under way"],
   files: (id: string) => ["transfers", id, "files"],
+  preview: (sources: string[]) => ["transfers", "preview", sources],
 };
 
 /** The transfers of some statuses, newest first; they follow what happens. */
@@ -90,6 +92,17 @@ export function useFiles(id: string, state: FileState | "") {
     getNextPageParam: (page) => page.after,
   });
   return { ...found, files: found.data?.pages.flatMap((page) => page.files) ?? [] };
+}
+
+/** What a transfer of these would take along, as the folders are now. */
+export function usePreview(sources: string[]) {
+  return useQuery({
+    queryKey: keys.preview(sources),
+    queryFn: ({ signal }) => previewTransfer(sources, signal),
+    enabled: sources.length > 0,
+    gcTime: 0,
+    retry: false,
+  });
 }
 
 export function useStartTransfer() {

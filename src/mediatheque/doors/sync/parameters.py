@@ -69,6 +69,7 @@ def parse_sync(values: Values) -> SyncRequest:
             force=_flag(values, "force"),
             backup_prefix=_text(values, "backup_prefix"),
             watch=_flag(values, "watch"),
+            as_planned=_number(values, "as_planned"),
             region=_text(values, "region") or DEFAULT_REGION,
         ),
     )
@@ -84,12 +85,9 @@ def parse_cron(values: Values) -> str:
 
 def parse_number(values: Values) -> int:
     """Return the id of a sync, whether there is such a sync or not. Raises InvalidError."""
-    given = values.get("id")
-    if given is None:
+    number = _number(values, "id")
+    if number is None:
         raise InvalidError("The id of a sync is missing, as in ?id=7.", field="id")
-    number = whole_number(given) if isinstance(given, str) else given
-    if not isinstance(number, int) or isinstance(number, bool):
-        raise InvalidError("id must be a whole number, such as 7.", field="id")
     return number
 
 
@@ -218,6 +216,17 @@ def _text(values: Values, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise InvalidError(f"{name} must be a text.", field=name)
     return value
+
+
+def _number(values: Values, name: str) -> int | None:
+    """Return the number of a sync; None without the parameter."""
+    given = values.get(name)
+    number = whole_number(given) if isinstance(given, str) else given
+    if given is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InvalidError(f"{name} must be a whole number, such as 7.", field=name)
+    return number
 
 
 def _seconds(values: Values, name: str) -> float:

@@ -63,6 +63,7 @@ _PARAMETERS = {
     **_SCHEDULED,
     "dry_run": "`1`: only plan, and tell what would be done.",
     "watch": "`1`: go on whenever the folder changes, until it is cancelled.",
+    "as_planned": "Id of a dry run: overwrite and delete nothing that its plan does not.",
 }
 _SCHEDULE_PARAMETERS = {**_SCHEDULED, "cron": "When, in UTC: five fields, as `17 * * * *`."}
 _ID = {"id": "Id of the sync."}

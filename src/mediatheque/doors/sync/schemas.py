@@ -61,6 +61,7 @@ class Sync(Struct, frozen=True, kw_only=True):
     verify: bool
     force: bool
     watch: bool
+    as_planned: int | None
     backup_prefix: str | None
     plan: Plan | None
     done: Tally
@@ -137,6 +138,7 @@ def sync_values(sync: domain.Sync) -> dict[str, Any]:
         "verify": options.verify,
         "force": options.force,
         "watch": options.watch,
+        "as_planned": options.as_planned,
         "backup_prefix": options.backup_prefix,
         "plan": None if sync.plan is None else _plan(sync.plan),
         "done": _tally(sync.done),

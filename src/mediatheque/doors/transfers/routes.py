@@ -13,6 +13,7 @@ from mediatheque.domain.jobs import Signal
 from mediatheque.domain.transfers import BadSourcesError
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.bodies import BodyReader, parse_json
+from mediatheque.doors.http.connected import while_connected
 from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import (
     base_url,
@@ -25,6 +26,7 @@ from mediatheque.doors.transfers.schemas import (
     DEFAULT_TRANSFERS,
     MAX_PAGE_SIZE,
     Moved,
+    Preview,
     Status,
     Transfer,
     TransferPage,
@@ -36,6 +38,7 @@ from mediatheque.doors.transfers.schemas import (
     parse_media_files,
     parse_object,
     parse_state,
+    preview_resource,
     transfer_values,
 )
 from mediatheque.services.transfers import parse_statuses
@@ -152,6 +155,27 @@ async def start(
     )
 
 
+@post(
+    "/transfers/preview",
+    status_code=200,
+    operation_class=with_body("application/json", _BACKGROUND),
+    summary="See what a transfer would take along",
+)
+async def preview(
+    request: AnyRequest, services: GivenServices, bodies: GivenBodies
+) -> Response[Preview]:
+    """Count the files of a transfer, and their bytes; nothing is started."""
+    values = parse_object(await _json(request, bodies), known=frozenset({"media_files"}))
+    found: list[Preview] = []
+
+    async def look() -> None:
+        seen = await services.transfers.preview(parse_media_files(values) or [])
+        found.append(preview_resource(seen))
+
+    await while_connected(request.receive, look())
+    return Response(found[0])
+
+
 @get("/transfers", operation_class=with_parameters(_LIST_PARAMETERS), summary="List transfers")
 async def index(
     request: AnyRequest, services: GivenServices, settings: GivenSettings
@@ -264,6 +288,7 @@ router = Router(
         status,
         status_by_query,
         start,
+        preview,
         index,
         show,
         limit,

@@ -10,6 +10,7 @@ from mediatheque.domain import transfers as domain
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.transfers import FileState, TransferStatus
 from mediatheque.doors.http.requests import parse_whole_number
+from mediatheque.services.transfer_preview import TransferPreview
 
 MAX_PAGE_SIZE = 1000
 DEFAULT_TRANSFERS = 100
@@ -97,6 +98,21 @@ class File(Struct, frozen=True, kw_only=True):
     resource: str | None
 
 
+class Preview(Struct, frozen=True, kw_only=True):
+    """What a transfer would take along: so many ``files``, and the ``bytes`` of all of them.
+
+    ``failing`` cannot be read, ``skipped`` have no bytes; ``problems`` says why of the first.
+    ``whole`` is false when looking took too long: then there are more.
+    """
+
+    files: int
+    bytes: int
+    failing: int
+    skipped: int
+    problems: tuple[str, ...]
+    whole: bool
+
+
 class TransferWithFiles(Transfer, frozen=True, kw_only=True):
     """One transfer with a page of its files; ``next`` is the address of the next page."""
 
@@ -128,6 +144,18 @@ def transfer_values(transfer: domain.Transfer) -> dict[str, Any]:
         "bandwidth": transfer.bandwidth,
         "error": transfer.error,
     }
+
+
+def preview_resource(preview: TransferPreview) -> Preview:
+    """Return what a transfer would take along."""
+    return Preview(
+        files=preview.files,
+        bytes=preview.bytes,
+        failing=preview.failing,
+        skipped=preview.skipped,
+        problems=preview.problems,
+        whole=preview.whole,
+    )
 
 
 def file_resource(file: domain.TransferFile, uri: str) -> File:

@@ -68,6 +68,7 @@ def test_a_sync_is_shown_as_a_whole() -> None:
         "verify": True,
         "force": False,
         "watch": False,
+        "as_planned": None,
         "backup_prefix": "old",
         "plan": {
             "upload": {"files": 1, "bytes": 10},

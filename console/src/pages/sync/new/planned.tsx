@@ -44,7 +44,7 @@ export function Planned({ id, request }: { id: number; request: SyncRequest }) {
               The bucket is what the folder is: there is nothing to do.
             </Alert>
           )}
-          <Start request={request} plan={plan} refusal={force ? sync.error : null} />
+          <Start planned={id} request={request} plan={plan} refusal={force ? sync.error : null} />
         </Stack>
       </Paper>
       {operationsOf(plan) > 0 && <Operations sync={sync} plan={plan} />}

@@ -9,6 +9,8 @@ import { countOf } from "~/ui/format";
 import { ErrorState } from "~/ui/states";
 
 interface Props {
+  /** The dry run that made the plan. */
+  planned: number;
   request: SyncRequest;
   plan: Plan;
   /** Why the service would refuse the plan unless it is forced; null when it would not. */
@@ -16,10 +18,10 @@ interface Props {
 }
 
 /** The start of a sync whose plan was seen; deletions are asked for once more. */
-export function Start({ request, plan, refusal }: Props) {
+export function Start({ planned, request, plan, refusal }: Props) {
   const navigate = useNavigate();
   const [forced, setForced] = useState(false);
-  const start = useStartSync();
+  const start = useStartSync(planned);
   const deletions = countOf(plan.delete.files, "object");
 
   const go = () =>

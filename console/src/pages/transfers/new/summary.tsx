@@ -1,7 +1,11 @@
 import { ActionIcon, Group, List, Stack, Text, ThemeIcon } from "@mantine/core";
 import { IconFile, IconFolderFilled, IconX } from "@tabler/icons-react";
+import type { TransferPreview } from "~/api/transfers";
 import { type Chosen, withoutPath } from "~/pages/transfers/new/choice";
+import { usePreview } from "~/pages/transfers/queries";
+import { Danger } from "~/ui/danger";
 import { countOf, formatBytes } from "~/ui/format";
+import { ErrorState } from "~/ui/states";
 
 interface Props {
   chosen: Chosen[];
@@ -49,28 +53,47 @@ const LIST = { listStyle: "none", overflowY: "auto" } as const;
 
 /** What a start would do, in words. */
 export function WhatWillHappen({ chosen }: { chosen: Chosen[] }) {
-  const folders = chosen.filter(({ kind }) => kind === "folder").length;
-  const files = chosen.filter(({ kind }) => kind === "file");
-  const bytes = files.reduce((sum, { size }) => sum + (size ?? 0), 0);
-  const parts = [
-    folders > 0 && `everything in ${countOf(folders, "folder")}`,
-    files.length > 0 && `${countOf(files.length, "file")} (${formatBytes(bytes)})`,
-  ].filter(Boolean);
+  const { data, error, refetch } = usePreview(chosen.map(({ path }) => path));
   return (
-    <List size="sm" spacing={4} c="dimmed">
-      {parts.length > 0 && (
-        <List.Item c="var(--mantine-color-text)" fw={600}>
-          Copied into the store: {parts.join(" and ")}.
-        </List.Item>
+    <Stack gap="xs">
+      {error !== null && <ErrorState error={error} retry={() => void refetch()} />}
+      {data !== undefined && <Counted preview={data} />}
+      {chosen.length > 0 && data === undefined && error === null && (
+        <Text size="sm" role="status">
+          Looking at what is there…
+        </Text>
       )}
-      <List.Item>
-        Every file becomes a media of the library. The originals stay as they are.
-      </List.Item>
-      <List.Item>
-        The service does it by itself: this page may be closed, and after a restart it goes on.
-      </List.Item>
-      <List.Item>A file that fails does not stop the others, and can be tried again.</List.Item>
-      <List.Item>Links to folders, pipes and devices are skipped.</List.Item>
-    </List>
+      <List size="sm" spacing={4} c="dimmed">
+        <List.Item>
+          Every file becomes a media of the library. The originals stay as they are.
+        </List.Item>
+        <List.Item>
+          The service does it by itself: this page may be closed, and after a restart it goes on.
+        </List.Item>
+        <List.Item>A file that fails does not stop the others, and can be tried again.</List.Item>
+        <List.Item>Links to folders, pipes and devices are skipped.</List.Item>
+      </List>
+    </Stack>
+  );
+}
+
+function Counted({ preview }: { preview: TransferPreview }) {
+  const { files, bytes, failing, skipped, problems, whole } = preview;
+  return (
+    <Stack gap={4} role="status">
+      <Text size="sm" fw={600}>
+        Copied into the store: {!whole && "more than "}
+        {countOf(files, "file")} ({formatBytes(bytes)}).
+      </Text>
+      {failing > 0 && <Danger size="sm">{countOf(failing, "file")} cannot be read.</Danger>}
+      {skipped > 0 && (
+        <Text size="sm">{countOf(skipped, "entry", "entries")} will be skipped.</Text>
+      )}
+      {problems.map((problem) => (
+        <Text key={problem} size="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>
+          {problem}
+        </Text>
+      ))}
+    </Stack>
   );
 }
