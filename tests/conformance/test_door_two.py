@@ -1,5 +1,6 @@
 """Door 2: start a sync, ask how it stands, cancel it; what it says and what it refuses."""
 
+import asyncio
 import json
 import time
 import uuid
@@ -13,6 +14,7 @@ import pytest
 
 from tests.support.door_two import (
     a_folder,
+    fill,
     get,
     nothing_left_running,
     objects,
@@ -25,6 +27,7 @@ from tests.support.door_two import (
 )
 from tests.support.door_zero import check_error
 from tests.support.medias import fresh
+from tests.support.proxy import Fault, Harm, run_proxy
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import Service, free_port
 from tests.support.wire import connect, head
@@ -145,6 +148,36 @@ def test_the_same_can_be_said_in_a_query_a_form_and_json(local_service: Service)
         assert (found["source"], found["dest"]) == (source, said["dest"])
         assert (found["dry_run"], found["verify"], found["force"]) == (True, True, False)
         assert (found["wait"], found["backup_prefix"]) == (0.5, "o")
+
+
+async def test_how_far_a_large_file_is_can_be_seen(
+    local_service: Service, seaweedfs: SeaweedFS
+) -> None:
+    source, size = fresh(), 20 << 20
+    fill(uploads(local_service) / source, {"film.mp4": bytes(size), "note.txt": b"x"})
+    wanted = parameters(seaweedfs, source, fresh())
+
+    def under_way() -> Any:
+        listed = {"id": number, "under_way": "1"}
+        return local_service.http.get("/sync/operations", params=listed).json()["operations"]
+
+    async with run_proxy(seaweedfs.endpoint) as proxy:
+        proxy.faults.append(Fault(r"^PUT .*partNumber=2", Harm.HOLD))
+        wanted["storage_url"] = proxy.endpoint
+        number = (await asyncio.to_thread(sync, local_service, wanted, wait=0))["id"]
+        async with asyncio.timeout(50):
+            while not (found := await asyncio.to_thread(under_way)):
+                await asyncio.sleep(0.05)
+        proxy.released.set()
+        done = await asyncio.to_thread(wait_for_end, local_service, number)
+
+    [film] = found
+    assert (film["key"], film["state"], film["size"]) == ("film.mp4", "pending", size)
+    assert 0 < film["bytes"] < size
+    assert done["status"] == "success"
+    assert under_way() == []
+    shown = local_service.http.get("/sync/operations", params={"id": number}).json()["operations"]
+    assert [(one["key"], one["bytes"]) for one in shown] == [("film.mp4", size), ("note.txt", 1)]
 
 
 def test_a_sync_can_be_held_to_the_plan_of_a_dry_run(local_service: Service) -> None:
@@ -314,6 +347,7 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(service: Service) -
             "action": "upload",
             "key": f"{n:04}.txt",
             "size": 10,
+            "bytes": 0,
             "state": "pending",
             "error": None,
             "copy_from": None,

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from blake3 import blake3
 
@@ -39,6 +39,7 @@ class MemoryMirror:
         self.probes = 0
         self.fail: Exception | None = None
         self.before: Callable[[str, bytes], object] = lambda *_: None
+        self.half_way: Callable[[], Awaitable[object]] = _go_on
 
     def hold(self, key: bytes, content: bytes) -> BucketEntry:
         """Make an object, as anybody may."""
@@ -102,8 +103,11 @@ class MemoryMirror:
 
     async def send(self, source: Source, key: bytes, content_type: str, sending: Sending) -> Put:
         """See ``Mirror``."""
-        del content_type, sending
+        del content_type
         self._ask("send", key)
+        sending.advanced(source.size // 2)
+        await self.half_way()
+        sending.advanced(source.size - source.size // 2)
         return self._put(source, key)
 
     async def copy(self, entry: BucketEntry, target: bytes) -> BucketEntry:
@@ -154,6 +158,10 @@ class MemoryMirror:
         content = self.contents[key]
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         return BucketEntry(key, len(content), md5 if self.plain_etags else f"{md5}-1")
+
+
+async def _go_on() -> None:
+    """Do not stop half way."""
 
 
 def _read(source: Source) -> bytes:

@@ -21,6 +21,7 @@ class Harm(Enum):
     REPLACE_ANSWER = auto()  # it reaches the server, but another answer comes back
     CUT_ANSWER = auto()  # the connection breaks in the middle of the answer
     LOSE_ANSWER = auto()  # it reaches the server, but no answer comes back
+    HOLD = auto()  # it does not reach the server before ``Proxy.released`` is set
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Proxy:
     endpoint: str = ""
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def count(self, line: str) -> int:
         """Return how many request lines matched a pattern so far."""
@@ -105,6 +107,8 @@ async def _handle(
         await reader.readexactly(size)
         writer.write(fault.answer)
         return
+    if fault is not None and fault.harm is Harm.HOLD:
+        await proxy.released.wait()
     upstream_reader, upstream = await asyncio.open_connection(proxy.host, proxy.port)
     async with _closing(upstream):
         # One request per connection: the answer then ends where the connection does.

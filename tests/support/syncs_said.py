@@ -57,7 +57,7 @@ def running(**more: Any) -> dict[str, Any]:
 
 def operation(action: str, key: str, **more: Any) -> dict[str, Any]:
     """Return one operation of a plan."""
-    rest = {"size": 1, "state": "pending", "error": None, "copy_from": None}
+    rest = {"size": 1, "bytes": 0, "state": "pending", "error": None, "copy_from": None}
     return {"action": action, "key": key, **rest, **more}
 
 

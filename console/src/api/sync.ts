@@ -37,6 +37,7 @@ export interface OperationPage {
 
 const SYNCS_PAGE = 50;
 const OPERATIONS_PAGE = 500;
+const MOST_UNDER_WAY = 40;
 
 /** Start a sync and return it at once. It loses nothing that the plan of a dry run does not. */
 export async function startSync(request: SyncRequest, planned: number): Promise<Sync> {
@@ -89,6 +90,12 @@ export async function listOperations(
   const page = await answered(api.GET("/sync/operations", { params: { query } }));
   const next = page.next === null ? null : new URL(page.next, window.location.href);
   return { operations: page.operations, after: next?.searchParams.get("after") ?? null };
+}
+
+/** Return the files of a sync of which a part is in the bucket, the first ones. */
+export async function listUnderWay(id: number): Promise<Operation[]> {
+  const query = { id: String(id), under_way: "1", limit: String(MOST_UNDER_WAY) };
+  return (await answered(api.GET("/sync/operations", { params: { query } }))).operations;
 }
 
 /** Return the status of the job that a sync is: unlike a sync's it tells what is paused. */

@@ -44,6 +44,9 @@ _AS_PLANNED = "as_planned"
 _PENDING = text("state = 'pending'")
 """As in the index of this name."""
 
+_UNDER_WAY = text("state = 'pending' AND sent > 0")
+"""As in the index of this name."""
+
 
 async def add(transaction: Transaction, sync_id: UUID, operations: Sequence[Operation]) -> None:
     """Insert operations; the transaction must have run a statement before this."""
@@ -158,6 +161,37 @@ async def save(transaction: Transaction, sync_id: UUID, outcomes: Sequence[Outco
     )
 
 
+async def advance(
+    transaction: Transaction, sync_id: UUID, standings: Sequence[tuple[int, int, int]]
+) -> None:
+    """Write how many bytes were sent of operations, each by its rank and position."""
+    if not standings:
+        return
+    ranks, positions, sent = zip(*standings, strict=True)
+    standing = (
+        func.unnest(
+            literal(list(ranks), ARRAY(SmallInteger())),
+            literal(list(positions), ARRAY(BigInteger())),
+            literal(list(sent), ARRAY(BigInteger())),
+        )
+        .table_valued(
+            column("rank", SmallInteger()),
+            column("position", BigInteger()),
+            column("sent", BigInteger()),
+        )
+        .render_derived()
+    )
+    await transaction.execute(
+        update(sync_operations)
+        .where(
+            sync_operations.c.sync_id == sync_id,
+            sync_operations.c.rank == standing.c.rank,
+            sync_operations.c.position == standing.c.position,
+        )
+        .values(sent=standing.c.sent)
+    )
+
+
 async def set_upload(
     transaction: Transaction, sync_id: UUID, rank: int, position: int, upload_id: str | None
 ) -> None:
@@ -177,14 +211,16 @@ async def page(
     transaction: Transaction,
     sync_id: UUID,
     *,
-    action: Action | None,
-    state: OperationState | None,
-    after: tuple[int, int] | None,
+    action: Action | None = None,
+    state: OperationState | None = None,
+    under_way: bool = False,
+    after: tuple[int, int] | None = None,
     limit: int,
 ) -> list[Operation]:
     """Return operations in the order of work, of one action and state or (None) of any.
 
-    ``after`` the one of this rank and position.
+    ``under_way``: only those of files of which a part was sent. ``after`` the one of this rank and
+    position.
     """
     place = tuple_(sync_operations.c.rank, sync_operations.c.position)
     query = (
@@ -193,6 +229,7 @@ async def page(
             sync_operations.c.sync_id == sync_id,
             true() if action is None else sync_operations.c.action == action,
             true() if state is None else sync_operations.c.state == state,
+            _UNDER_WAY if under_way else true(),
             true() if after is None else place > after,
         )
         .order_by(sync_operations.c.rank, sync_operations.c.position)

@@ -259,6 +259,7 @@ sync_operations = Table(
     Column("state", Text, nullable=False),
     Column("error", Text),
     Column("upload_id", Text),
+    Column("sent", BigInteger, nullable=False, server_default="0"),
 )
 # What is still to be done, in order.
 Index(
@@ -267,6 +268,14 @@ Index(
     sync_operations.c.rank,
     sync_operations.c.position,
     postgresql_where=text("state = 'pending'"),
+)
+# Files of which a part was sent.
+Index(
+    "sync_operations_under_way",
+    sync_operations.c.sync_id,
+    sync_operations.c.rank,
+    sync_operations.c.position,
+    postgresql_where=text("state = 'pending' AND sent > 0"),
 )
 # Multipart uploads that somebody means to continue.
 Index(

@@ -245,12 +245,13 @@ class SyncOperation(Struct, frozen=True, kw_only=True):
     """One operation of a sync's plan.
 
     ``action``: upload, copy, update or delete. ``state``: pending, done, failed or skipped.
-    ``copy_from`` is the key of the object that is copied.
+    ``copy_from`` is the key of the object that is copied; ``bytes`` of a file are in the bucket.
     """
 
     action: str
     key: str
     size: int
+    bytes: int
     state: str
     error: str | None
     copy_from: str | None

@@ -183,7 +183,8 @@ class Operation:
     bytes is the file's, or the deleted object's. ``stored_etag`` and ``stored_size`` are those of
     the object that is overwritten, deleted or (``copy_from``) copied. ``mtime_ns``, ``ctime_ns``,
     ``inode`` and ``blake3`` are those of the file when a copy was planned. ``owned``: the object
-    that goes away was uploaded by this service.
+    that goes away was uploaded by this service. ``sent``: bytes of a large file that were sent
+    while it was not done.
     """
 
     action: Action
@@ -202,6 +203,7 @@ class Operation:
     state: OperationState = OperationState.PENDING
     error: str | None = None
     upload_id: str | None = None
+    sent: int = 0
 
     @property
     def rank(self) -> int:

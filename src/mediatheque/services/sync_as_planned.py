@@ -30,9 +30,7 @@ async def check_planned(transaction: Transaction, principal: Principal, task: Sy
             f"The dry run {number} is of another source or bucket. Make a dry run of these.",
             field="as_planned",
         )
-    kept = await sync_operations.page(
-        transaction, planned.id, action=None, state=None, after=None, limit=1
-    )
+    kept = await sync_operations.page(transaction, planned.id, limit=1)
     if planned.plan.operations and not kept:
         raise ConflictError(
             f"The plan of the dry run {number} is out of date: another sync of the bucket came "

@@ -7,6 +7,8 @@ was replaced writes nothing at all.
 
 import asyncio
 import contextlib
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mediatheque.catalog import sync_objects, sync_operations, syncs
@@ -14,6 +16,7 @@ from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.sync_plan import Remembered
 from mediatheque.domain.syncs import Action, Operation, OperationState, Sync, ratio
 from mediatheque.services.job_runs import JobRun, patiently
+from mediatheque.services.sync_sending import SyncSending
 
 _BATCH = 250
 _MOST_WAITING = 2000
@@ -41,11 +44,22 @@ class Ledger:
         self._total = sync.plan.operations if sync.plan else 0
         self._over = sync.done.files + sync.failed
         self._outcomes: list[Outcome] = []
+        self._under_way: dict[SyncSending, int] = {}  # with how much was written down as sent
         self._full = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._writing = asyncio.Lock()
         self._closed = False
+
+    @contextlib.contextmanager
+    def follow(self, operation: Operation, stop: threading.Event) -> Iterator[SyncSending]:
+        """Offer what a large file is sent with; how far it is is written down meanwhile."""
+        sending = SyncSending(operation, self.note_upload, stop)
+        self._under_way[sending] = operation.sent
+        try:
+            yield sending
+        finally:
+            del self._under_way[sending]
 
     async def note_upload(self, operation: Operation, upload_id: str) -> None:
         """Keep the id of an operation's multipart upload; durable when it returns."""
@@ -89,10 +103,12 @@ class Ledger:
         async with self._writing:
             self._full.clear()
             outcomes = self._outcomes.copy()
-            if outcomes:
-                await patiently(lambda: self._write(outcomes), seconds=_PATIENCE_SECONDS)
+            moved = {each: each.sent for each, told in self._under_way.items() if each.sent != told}
+            if outcomes or moved:
+                await patiently(lambda: self._write(outcomes, moved), seconds=_PATIENCE_SECONDS)
                 del self._outcomes[: len(outcomes)]
                 self._over += len(outcomes)
+                self._under_way |= {each: moved[each] for each in moved.keys() & self._under_way}
             self._room.set()
 
     @property
@@ -100,7 +116,7 @@ class Ledger:
         """Ratio of the plan's operations that are over."""
         return min(1.0, ratio(self._over, self._total))
 
-    async def _write(self, outcomes: list[Outcome]) -> None:
+    async def _write(self, outcomes: list[Outcome], moved: Mapping[SyncSending, int]) -> None:
         done = [o.operation for o in outcomes if o.state is not OperationState.FAILED]
         async with self._database.begin() as transaction:
             await self._run.still_holds(transaction)
@@ -108,6 +124,11 @@ class Ledger:
                 transaction,
                 self._run.id,
                 [(o.operation.rank, o.operation.position, o.state, o.error) for o in outcomes],
+            )
+            await sync_operations.advance(
+                transaction,
+                self._run.id,
+                [(each.operation.rank, each.operation.position, moved[each]) for each in moved],
             )
             await self._remember(transaction, outcomes)
             await syncs.count(

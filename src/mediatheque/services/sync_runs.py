@@ -209,7 +209,7 @@ class SyncRunner:
         """Do the plan, rank by rank. Nothing is deleted after something else failed."""
         ledger = Ledger(run, self._database, sync)
         aborted = threading.Event()
-        sender = SyncSender(mirror, self._roots, sync, ledger.note_upload, aborted)
+        sender = SyncSender(mirror, self._roots, sync, ledger.follow, aborted)
         deleter = SyncDeleter(
             self._database,
             mirror,

@@ -6,15 +6,16 @@ import mimetypes
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 from mediatheque.domain.errors import ConflictError, NotFoundError
 from mediatheque.domain.sync_plan import BucketEntry, Remembered, settled_ctime
 from mediatheque.domain.syncs import Operation, OperationState, Sync
 from mediatheque.services.sync_ledger import Outcome
+from mediatheque.services.sync_sending import SyncSending
 from mediatheque.storage.beneath import Place
 from mediatheque.storage.mirrors import SMALL_BYTES, BlockedError, Mirror, Put, UnstorableError
-from mediatheque.storage.pace import UNLIMITED
 from mediatheque.storage.sending import SourceChangedError, SourceReadError
 from mediatheque.storage.sources import Reason, SourceError, SourceFile, SourceRoots
 from mediatheque.storage.walk import INODE_BITS
@@ -26,47 +27,28 @@ _UNKNOWN_TYPE = "application/octet-stream"
 _NO_FILE_ANY_MORE = {Reason.MISSING, Reason.FOLDER, Reason.SPECIAL}
 _FILE_ERRORS = (SourceError, SourceReadError, SourceChangedError, UnstorableError)
 
-NoteUpload = Callable[[Operation, str], Awaitable[None]]
-
-
-class SyncSending:
-    """What the store asks of us for one large file; see ``storage.sending.Sending``."""
-
-    pace = UNLIMITED
-
-    def __init__(
-        self, operation: Operation, note_upload: NoteUpload, stop: threading.Event
-    ) -> None:
-        self.upload_id = operation.upload_id
-        self.stop = stop
-        self._operation = operation
-        self._note_upload = note_upload
-
-    async def begun(self, upload_id: str) -> None:
-        """See ``Sending.begun``."""
-        await self._note_upload(self._operation, upload_id)
-        self.upload_id = upload_id
-
-    def advanced(self, count: int) -> None:
-        """See ``Sending.advanced``: progress is told in operations, not in bytes."""
+Follow = Callable[[Operation, threading.Event], AbstractContextManager[SyncSending]]
 
 
 class SyncSender:
-    """Puts the files of one source into a mirror. ``abort`` stops large ones in their middle."""
+    """Puts the files of one source into a mirror.
+
+    ``follow`` is told of every file that may take long. ``abort`` stops these in their middle.
+    """
 
     def __init__(
         self,
         mirror: Mirror,
         roots: SourceRoots,
         sync: Sync,
-        note_upload: NoteUpload,
+        follow: Follow,
         abort: threading.Event,
     ) -> None:
         self._mirror = mirror
         self._roots = roots
         self._sync = sync
         self._source = roots.place(os.fsencode(sync.source))
-        self._note_upload = note_upload
+        self._follow = follow
         self._abort = abort
 
     def put(self, operation: Operation, give_up: threading.Event) -> Outcome | None:
@@ -97,7 +79,10 @@ class SyncSender:
 
         Raises StoppedError, and what ``put`` raises.
         """
-        sending = SyncSending(operation, self._note_upload, self._abort)
+        with self._follow(operation, self._abort) as sending:
+            return await self._send(operation, sending)
+
+    async def _send(self, operation: Operation, sending: SyncSending) -> Outcome:
         for last in (False,) * (_TRIES - 1) + (True,):
             opened_ns = time.time_ns()
             try:
@@ -113,7 +98,7 @@ class SyncSender:
                 raise
             except ConflictError as error:  # somebody else replaces this object
                 return _not_done(operation, error)
-            sending.upload_id = None  # what was sent of the file as it was is gone
+            sending.start_again()
             await asyncio.sleep(_PAUSE_SECONDS)
         raise AssertionError  # as above
 

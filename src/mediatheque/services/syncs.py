@@ -127,17 +127,25 @@ class SyncService:
         *,
         action: Action | None = None,
         state: OperationState | None = None,
+        under_way: bool = False,
         after: tuple[int, int] | None = None,
         limit: int,
     ) -> OperationPage:
         """Return a page of a sync's operations, of one action and state or (None) of any.
 
-        ``after`` the one of this rank and position. Raises NotFoundError.
+        ``under_way``: only of files of which a part was sent. ``after`` the one of this rank and
+        position. Raises NotFoundError.
         """
         found = await self.find(principal, number)
         async with self._database.read() as connection:
             operations = await sync_operations.page(
-                connection, found.id, action=action, state=state, after=after, limit=limit + 1
+                connection,
+                found.id,
+                action=action,
+                state=state,
+                under_way=under_way,
+                after=after,
+                limit=limit + 1,
             )
         return OperationPage(operations[:limit], len(operations) > limit)
 

@@ -3,6 +3,7 @@ import { IconAlertTriangle } from "@tabler/icons-react";
 import { useParams } from "@tanstack/react-router";
 import { Actions } from "~/pages/sync/detail/actions";
 import { Overview } from "~/pages/sync/detail/overview";
+import { FilesUnderWay } from "~/pages/sync/detail/under-way";
 import { Operations } from "~/pages/sync/plan/operations";
 import { PlanCards } from "~/pages/sync/plan/plan-cards";
 import { useIsPaused, useSync } from "~/pages/sync/queries";
@@ -48,6 +49,7 @@ export default function SyncDetail() {
           </Alert>
         )}
         <Overview sync={sync} paused={paused} at={found.dataUpdatedAt} />
+        <FilesUnderWay id={sync.id} moving={running && !paused} />
         {plan !== null && (
           <Paper withBorder p="md">
             <Stack>

@@ -9,6 +9,7 @@ import {
   listOperations,
   listSchedules,
   listSyncs,
+  listUnderWay,
   type OperationState,
   planSync,
   removeSchedule,
@@ -23,12 +24,15 @@ import { tellFailure } from "~/ui/tell-failure";
 
 const LIST_MILLISECONDS = 1_000;
 const OPERATIONS_MILLISECONDS = 3_000;
+/** How far a file is comes as no event; it is asked for, as long as the page is seen. */
+const UNDER_WAY_MILLISECONDS = 1_000;
 
 const keys = {
   all: ["sync"],
   list: ["sync", "list"],
   one: (id: number) => ["sync", id, "whole"],
   job: (id: number) => ["sync", id, "job"],
+  underWay: (id: number) => ["sync", id, "under way"],
   operations: (id: number) => ["sync", id, "operations"],
   schedules: ["sync", "schedules"],
 };
@@ -88,6 +92,17 @@ export function useIsPaused(id: number, job: string, running: boolean): boolean 
     enabled: running,
   });
   return running && data === "paused";
+}
+
+/** The large files that are being sent right now. */
+export function useUnderWay(id: number, moving: boolean) {
+  const { data } = useQuery({
+    queryKey: keys.underWay(id),
+    queryFn: () => listUnderWay(id),
+    enabled: moving,
+    refetchInterval: UNDER_WAY_MILLISECONDS,
+  });
+  return moving ? (data ?? []) : [];
 }
 
 interface Place {

@@ -5,7 +5,7 @@ import type { Transfer } from "~/api/transfers";
 import { Actions } from "~/pages/transfers/detail/actions";
 import { FileTable } from "~/pages/transfers/detail/files";
 import { Overview } from "~/pages/transfers/detail/overview";
-import { UnderWay } from "~/pages/transfers/detail/under-way";
+import { FilesUnderWay } from "~/pages/transfers/detail/under-way";
 import { useTransfer } from "~/pages/transfers/queries";
 import { isMoving, titleOf } from "~/pages/transfers/words";
 import { BackLink } from "~/ui/back-link";
@@ -42,7 +42,7 @@ export default function TransferDetail() {
       <Stack>
         <Trouble transfer={transfer} />
         <Overview transfer={transfer} at={found.dataUpdatedAt} />
-        <UnderWay id={id} moving={isMoving(transfer)} />
+        <FilesUnderWay id={id} moving={isMoving(transfer)} />
         <FileTable transfer={transfer} />
       </Stack>
     </>

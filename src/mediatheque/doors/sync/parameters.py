@@ -64,11 +64,11 @@ def parse_sync(values: Values) -> SyncRequest:
         keys=_keys(values),
         options=SyncOptions(
             wait=_seconds(values, "wait"),
-            dry_run=_flag(values, "dry_run"),
-            verify=_flag(values, "verify"),
-            force=_flag(values, "force"),
+            dry_run=parse_flag(values, "dry_run"),
+            verify=parse_flag(values, "verify"),
+            force=parse_flag(values, "force"),
             backup_prefix=_text(values, "backup_prefix"),
-            watch=_flag(values, "watch"),
+            watch=parse_flag(values, "watch"),
             as_planned=_number(values, "as_planned"),
             region=_text(values, "region") or DEFAULT_REGION,
         ),
@@ -97,6 +97,16 @@ def whole_number(text: str) -> int | None:
     One with so many digits that nothing has it is as good as another.
     """
     return int(text[:40]) if _WHOLE.fullmatch(text) else None
+
+
+def parse_flag(values: Values, name: str) -> bool:
+    """Return whether the parameter ``name`` is set. Raises InvalidError."""
+    value = values.get(name, False)
+    if isinstance(value, str):
+        value = _FLAGS.get(value)
+    if not isinstance(value, int) or value not in {0, 1}:
+        raise InvalidError(f"{name} must be 0, 1, true or false.", field=name)
+    return bool(value)
 
 
 def parse_choice(values: Values, name: str, choices: Collection[str]) -> str | None:
@@ -238,12 +248,3 @@ def _seconds(values: Values, name: str) -> float:
             f"{name} must be a number of seconds from 0 to {LONGEST_WAIT}.", field=name
         )
     return float(value)
-
-
-def _flag(values: Values, name: str) -> bool:
-    value = values.get(name, False)
-    if isinstance(value, str):
-        value = _FLAGS.get(value)
-    if not isinstance(value, int) or value not in {0, 1}:
-        raise InvalidError(f"{name} must be 0, 1, true or false.", field=name)
-    return bool(value)

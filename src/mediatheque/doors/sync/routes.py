@@ -22,6 +22,7 @@ from mediatheque.doors.sync.parameters import (
     parse_after_sync,
     parse_choice,
     parse_cron,
+    parse_flag,
     parse_limit,
     parse_number,
     parse_preferred_wait,
@@ -75,6 +76,7 @@ _OPERATION_PARAMETERS = {
     **_ID,
     "action": "`upload`, `copy`, `update` or `delete`; default: any.",
     "state": "`pending`, `done`, `failed` or `skipped`; default: any.",
+    "under_way": "`1`: only files of which a part is in the bucket.",
     "limit": "Operations per page, 1 to 1000; default 1000.",
     "after": "From the `next` of the page before.",
 }
@@ -296,6 +298,7 @@ async def _operations(
         number,
         action=Action(action) if action else None,
         state=OperationState(state) if state else None,
+        under_way=parse_flag(values, "under_way"),
         after=parse_after(values),
         limit=parse_limit(values, most=OPERATIONS_PAGE),
     )

@@ -81,11 +81,15 @@ class SyncPage(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """One operation on the object ``key``; ``size`` in bytes. ``copy_from`` is another key."""
+    """One operation on the object ``key``; ``copy_from`` is another key.
+
+    ``size`` is that of the file, or of the object that is deleted; ``bytes`` of a file are there.
+    """
 
     action: Action
     key: str
     size: int
+    bytes: int
     state: OperationState
     error: str | None
     copy_from: str | None
@@ -154,10 +158,12 @@ def sync_values(sync: domain.Sync) -> dict[str, Any]:
 def operation_resource(operation: domain.Operation) -> Operation:
     """Return an operation of a sync."""
     copy_from = operation.copy_from
+    there = operation.state is OperationState.DONE and operation.action is not Action.DELETE
     return Operation(
         action=operation.action,
         key=_text(operation.key),
         size=operation.size,
+        bytes=operation.size if there else operation.sent,
         state=operation.state,
         error=operation.error,
         copy_from=None if copy_from is None else _text(copy_from),

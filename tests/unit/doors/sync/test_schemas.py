@@ -162,6 +162,7 @@ def test_an_operation_is_shown_with_its_key_as_text() -> None:
         "action": "copy",
         "key": "neu/ä",
         "size": 5,
+        "bytes": 0,
         "state": "failed",
         "error": "It broke.",
         "copy_from": "old/\\xff",

@@ -91,6 +91,7 @@ function Options({ sync }: { sync: Sync }) {
     sync.storage_url !== null && `at ${sync.storage_url}`,
     sync.verify && "compares by content",
     sync.force && "forced",
+    sync.as_planned !== null && `held to the plan of ${sync.as_planned}`,
     sync.watch && `watches; ${countOf(sync.rounds, "round")} so far`,
     sync.wait > 0 && `waits ${formatDuration(sync.wait)} between operations`,
     sync.backup_prefix !== null && `keeps what goes below ${sync.backup_prefix}`,
