@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from mediatheque.storage.mirrors import (
     BlockedError,
     Mirror,
     Put,
+    TooLateError,
     UnorderedError,
     UnstorableError,
 )
@@ -268,6 +270,15 @@ def test_of_nasty_names_exactly_those_named_are_deleted(mirror: Mirror, file: Ma
     assert mirror.delete(keys[::2]) == []
     assert listed_keys(mirror) == sorted(keys[1::2])
     assert mirror.delete(keys[1::2]) == []
+    assert listed(mirror) == []
+
+
+def test_what_is_deleted_too_late_stays(mirror: Mirror, file: MakeFile) -> None:
+    put(mirror, file(b"content"), b"a/object")
+    with pytest.raises(TooLateError):
+        mirror.delete([b"a/object"], before=time.monotonic())
+    assert listed_keys(mirror) == [b"a/object"]
+    assert mirror.delete([b"a/object"], before=time.monotonic() + 60) == []
     assert listed(mirror) == []
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.faults.test_transfer_kill import proxied
 from tests.faults.test_worker import worker_of
 from tests.faults.victim import running
 from tests.support.door_two import fill, get, objects, parameters, sync, wait, wait_for_end
 from tests.support.door_zero import random_files
 from tests.support.forking import fork_command
+from tests.support.proxy import proxied
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import Service, environment, free_port
 

@@ -1,12 +1,8 @@
 """Everything is killed in the middle of a transfer: it goes on by itself, with what is missing."""
 
-import asyncio
 import os
 import random
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -23,7 +19,7 @@ from tests.faults.remains import (
 )
 from tests.faults.victim import Victim, running
 from tests.support.door_zero import contents, folder, random_files, show, start, wait, wait_for_end
-from tests.support.proxy import Proxy, run_proxy
+from tests.support.proxy import proxied
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import is_worker, s3_settings
 
@@ -34,31 +30,6 @@ PARTS = LARGE // PART
 
 def settings(root: Path) -> dict[str, str]:
     return {"MEDIATHEQUE_SOURCE_ROOTS": str(root), "MEDIATHEQUE_JOB_LEASE": "2"}
-
-
-@contextmanager
-def proxied(endpoint: str) -> Iterator[Proxy]:
-    """Run a proxy in front of a server beside this thread, which is busy with other things."""
-    ready = threading.Event()
-    found: list[Proxy] = []
-
-    async def serve(over: asyncio.Event) -> None:
-        async with run_proxy(endpoint) as proxy:
-            found.append(proxy)
-            ready.set()
-            await over.wait()
-
-    loop = asyncio.new_event_loop()
-    over = asyncio.Event()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(over)))
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield found[0]
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-        loop.close()
 
 
 def test_after_a_kill_only_the_parts_that_the_store_lacks_are_sent(

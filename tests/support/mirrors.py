@@ -2,13 +2,21 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from blake3 import blake3
 
 from mediatheque.domain.errors import ConflictError, NotFoundError
 from mediatheque.domain.sync_plan import BucketEntry
-from mediatheque.storage.mirrors import Compared, Mirror, Put, Refused, UnorderedError
+from mediatheque.storage.mirrors import (
+    Compared,
+    Mirror,
+    Put,
+    Refused,
+    TooLateError,
+    UnorderedError,
+)
 from mediatheque.storage.sending import Sending, Source, read_source
 
 _BATCH = 1000
@@ -119,9 +127,11 @@ class MemoryMirror:
             raise ConflictError("It is another one.")
         return self.hold(target, self.contents[entry.key])
 
-    def delete(self, keys: Sequence[bytes]) -> list[Refused]:
+    def delete(self, keys: Sequence[bytes], *, before: float | None = None) -> list[Refused]:
         """See ``Mirror``."""
         self._ask("delete")
+        if before is not None and time.monotonic() >= before:
+            raise TooLateError("It is too late.")
         for key in keys:
             self.contents.pop(key, None)
         return []

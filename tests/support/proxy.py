@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from urllib.parse import urlsplit
@@ -43,7 +44,7 @@ class Proxy:
     endpoint: str = ""
     faults: list[Fault] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    released: asyncio.Event = field(default_factory=asyncio.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def count(self, line: str) -> int:
         """Return how many request lines matched a pattern so far."""
@@ -89,6 +90,31 @@ async def run_proxy(upstream: str) -> AsyncIterator[Proxy]:
     await asyncio.gather(*connections, return_exceptions=True)
 
 
+@contextlib.contextmanager
+def proxied(endpoint: str) -> Iterator[Proxy]:
+    """Run a proxy in front of a server beside this thread, which is busy with other things."""
+    ready = threading.Event()
+    found: list[Proxy] = []
+
+    async def serve(over: asyncio.Event) -> None:
+        async with run_proxy(endpoint) as proxy:
+            found.append(proxy)
+            ready.set()
+            await over.wait()
+
+    loop = asyncio.new_event_loop()
+    over = asyncio.Event()
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve(over)))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
+
+
 async def _serve(proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     async with _closing(writer):
         with contextlib.suppress(asyncio.IncompleteReadError):
@@ -108,7 +134,7 @@ async def _handle(
         writer.write(fault.answer)
         return
     if fault is not None and fault.harm is Harm.HOLD:
-        await proxy.released.wait()
+        await asyncio.to_thread(proxy.released.wait)
     upstream_reader, upstream = await asyncio.open_connection(proxy.host, proxy.port)
     async with _closing(upstream):
         # One request per connection: the answer then ends where the connection does.

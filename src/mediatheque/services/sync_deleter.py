@@ -1,6 +1,7 @@
 """What a sync takes away: only what it may, only what is still so, and kept before if wanted."""
 
 import asyncio
+import contextlib
 import time
 
 from mediatheque.catalog import sync_objects
@@ -11,7 +12,13 @@ from mediatheque.domain.syncs import Operation, OperationState, Sync
 from mediatheque.services.job_runs import patiently
 from mediatheque.services.sync_ledger import Outcome
 from mediatheque.services.sync_sender import SyncSender
-from mediatheque.storage.mirrors import BlockedError, Mirror, UnstorableError
+from mediatheque.storage.mirrors import (
+    BlockedError,
+    Mirror,
+    Refused,
+    TooLateError,
+    UnstorableError,
+)
 
 FOREIGN = (
     "It was not uploaded by Mediatheque, so it is not deleted. The operator can allow that with "
@@ -20,6 +27,11 @@ FOREIGN = (
 
 _FRESH_SECONDS = 60.0
 """How long what a plan says of objects is believed without another look."""
+
+_LOOK_HOLDS_SECONDS = 1.0
+"""How long it is believed that files are gone; much less than a claim of a job lasts."""
+
+_LOOKS = 5  # for sources, and stores, that take longer than that
 
 _PATIENCE_SECONDS = 30.0
 
@@ -55,17 +67,12 @@ class SyncDeleter:
         """
         outcomes: list[Outcome] = []
         going = operations
-        # The last look comes after the copies, which may take long.
+        # The last looks come after the copies, which may take long.
         for check in (self._whose, self._back_up, self._look_again):
             kept = [await check(operation) for operation in going]
             outcomes += filter(None, kept)
             going = [each for each, why in zip(going, kept, strict=True) if why is None]
-        refused = dict(await asyncio.to_thread(self._mirror.delete, [each.key for each in going]))
-        for operation in going:
-            reason = refused.get(operation.key)
-            state = OperationState.DONE if reason is None else OperationState.FAILED
-            outcomes.append(Outcome(operation, state, reason))
-        return outcomes
+        return outcomes + await asyncio.to_thread(self._delete_gone, going)
 
     async def keep(self, operation: Operation) -> Outcome | None:
         """Copy the object that an operation overwrites to the backups, if wanted.
@@ -122,8 +129,6 @@ class SyncDeleter:
         return Outcome(operation, OperationState.FAILED, FOREIGN)
 
     async def _look_again(self, operation: Operation) -> Outcome | None:
-        if await asyncio.to_thread(self._sender.is_file_now, operation.path):
-            return Outcome(operation, OperationState.SKIPPED, "The source has this file again.")
         planned_at = self._sync.planned_at
         if planned_at is None or time.time() - planned_at.timestamp() < _FRESH_SECONDS:
             return None
@@ -142,6 +147,21 @@ class SyncDeleter:
             return Outcome(operation, OperationState.FAILED, error.detail)
         return None
 
+    def _delete_gone(self, operations: list[Operation]) -> list[Outcome]:
+        """Delete the objects whose files are still gone; blocks.
+
+        A process that was stopped right after its look must not act on it when it goes on: by then
+        another worker may have done the sync, and a later one may have put the object again.
+        """
+        for last in (False,) * (_LOOKS - 1) + (True,):
+            holds_until = None if last else time.monotonic() + _LOOK_HOLDS_SECONDS
+            there = {each.key for each in operations if self._sender.is_file_now(each.path)}
+            gone = [each.key for each in operations if each.key not in there]
+            with contextlib.suppress(TooLateError):
+                refused = self._mirror.delete(gone, before=holds_until)
+                return _outcomes(operations, there, refused)
+        raise AssertionError  # the last time is never too late
+
     def _first_file(self, keys: list[bytes]) -> bytes | None:
         return next(filter(self._sender.is_file_now, keys), None)
 
@@ -151,6 +171,17 @@ class SyncDeleter:
                 return await sync_objects.find(connection, self._sync.bucket_id, keys)
 
         return await patiently(read, seconds=_PATIENCE_SECONDS)
+
+
+def _outcomes(
+    operations: list[Operation], there: set[bytes], refused: list[Refused]
+) -> list[Outcome]:
+    """Return what became of deletions; objects with a key in ``there`` have a file again."""
+    ends: dict[bytes, tuple[OperationState, str | None]]
+    ends = {each.key: (OperationState.DONE, None) for each in operations}
+    ends |= dict.fromkeys(there, (OperationState.SKIPPED, "The source has this file again."))
+    ends |= {one.key: (OperationState.FAILED, one.reason) for one in refused}
+    return [Outcome(each, *ends[each.key]) for each in operations]
 
 
 def _object_of(operation: Operation) -> BucketEntry:

@@ -6,6 +6,7 @@ import functools
 import os
 import stat
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,14 @@ from mediatheque.storage.beneath import Place, best_opener
 from mediatheque.storage.folder_tree import FolderTree, is_nowhere
 from mediatheque.storage.local import INCOMING
 from mediatheque.storage.local_sender import LocalSender
-from mediatheque.storage.mirrors import BlockedError, Compared, Put, Refused, UnstorableError
+from mediatheque.storage.mirrors import (
+    BlockedError,
+    Compared,
+    Put,
+    Refused,
+    TooLateError,
+    UnstorableError,
+)
 from mediatheque.storage.pace import UNLIMITED
 from mediatheque.storage.sending import (
     READ_BYTES,
@@ -150,10 +158,12 @@ class FolderMirror:
         """
         return await in_thread(self._threads, functools.partial(self._copy, entry, target))
 
-    def delete(self, keys: Sequence[bytes]) -> list[Refused]:
+    def delete(self, keys: Sequence[bytes], *, before: float | None = None) -> list[Refused]:
         """See ``Mirror.delete``. Folders that become empty go as well."""
         if not self.exists():
             return []
+        if before is not None and time.monotonic() >= before:
+            raise TooLateError("The process stood still.")
         with self._errors():
             refused = self._tree.unlink([_path(key) for key in keys])
         return [Refused(key, disk.storage_error(error).detail) for key, error in refused.items()]

@@ -43,6 +43,10 @@ class UnorderedError(ConflictError):
     """The bucket's listing is not in the order of its keys' bytes: ask for it sorted."""
 
 
+class TooLateError(ConflictError):
+    """The moment before which it was to be done has passed; maybe some of it was done."""
+
+
 class UnstorableError(InvalidError):
     """This key cannot be kept in this bucket; the sentence says why."""
 
@@ -123,8 +127,12 @@ class Mirror(Protocol):
         raises of keys.
         """
 
-    def delete(self, keys: Sequence[bytes]) -> list[Refused]:
-        """Remove objects; one that does not exist is fine. Returns those that could not be."""
+    def delete(self, keys: Sequence[bytes], *, before: float | None = None) -> list[Refused]:
+        """Remove objects; one that does not exist is fine. Returns those that could not be.
+
+        From the moment ``before`` on, by the monotonic clock, no more is asked of the store: then
+        it raises TooLateError.
+        """
 
     def in_the_way(self, key: bytes) -> list[BucketEntry]:
         """Return the objects because of which ``put`` of this key raised BlockedError."""

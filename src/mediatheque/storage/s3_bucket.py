@@ -30,6 +30,7 @@ from mediatheque.storage.concurrency import Concurrency
 from mediatheque.storage.pace import UNLIMITED, Pace, StoppedError
 from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES
 from mediatheque.storage.s3_answers import read_body, within
+from mediatheque.storage.s3_deadline import check_in_time
 from mediatheque.storage.s3_errors import (
     is_missing,
     is_overload,
@@ -123,6 +124,7 @@ class S3Bucket:
             ),
         )
         self.client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
+        self.client.meta.events.register("before-send.s3", check_in_time)
         address = urlsplit(self.client.meta.endpoint_url)
         port = f":{address.port}" if address.port else ""
         self.place = f"The bucket {name!r} at {address.scheme}://{address.hostname}{port}"

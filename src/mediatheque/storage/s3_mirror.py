@@ -20,6 +20,7 @@ from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_buffers import PartBuffers
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
+from mediatheque.storage.s3_deadline import sent_before
 from mediatheque.storage.s3_deletion import delete_objects
 from mediatheque.storage.s3_errors import code_of, s3_errors
 from mediatheque.storage.s3_listing import list_objects, look_for_object
@@ -217,9 +218,9 @@ class S3Mirror:
             raise ConflictError(f"{name!r} was replaced by somebody else as soon as it was copied.")
         return _entry(target, found)
 
-    def delete(self, keys: Sequence[bytes]) -> list[Refused]:
+    def delete(self, keys: Sequence[bytes], *, before: float | None = None) -> list[Refused]:
         """See ``Mirror.delete``."""
-        with s3_errors(self.place):
+        with s3_errors(self.place), sent_before(before):
             return delete_objects(self._bucket, [_text(key) for key in keys])
 
     def in_the_way(self, key: bytes) -> list[BucketEntry]:

@@ -168,6 +168,18 @@ def test_sound_alone_is_recorded_and_a_pause_is_not(window: Console) -> None:
     assert watched["width"] == 0
 
 
+def test_a_screen_is_recorded_with_the_sound_of_its_machine(window: Console) -> None:
+    page = window.open("record")
+    page.get_by_text("Screen", exact=True).click()
+    record(page, "Choose what to show")
+    record_seconds(page, 2)
+    page.get_by_role("button", name="Stop").click()
+    watched = watch(page)
+
+    assert 1 < watched["duration"] < 5
+    assert watched["width"] > 0
+
+
 def test_leaving_the_page_asks_and_keeps_what_was_recorded(
     window: Console, local_service: Service
 ) -> None:

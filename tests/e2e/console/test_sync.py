@@ -12,11 +12,14 @@ from tests.support.door_two import (
     fill,
     get,
     nothing_left_running,
+    parameters,
     sync,
     uploads,
     wait_for_end,
 )
 from tests.support.medias import fresh
+from tests.support.proxy import Fault, Harm, proxied
+from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import Service
 
 __all__ = ["browser"]
@@ -151,6 +154,24 @@ def test_a_running_sync_is_paused_resumed_cancelled_and_retried(window: Console)
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     assert get(window.service, started["id"])["status"] == "running"
+
+
+def test_a_large_file_shows_how_far_it_is(window: Console, seaweedfs: SeaweedFS) -> None:
+    name, size = "reel.mov", 20 << 20
+    fill(uploads(window.service) / "reels", {name: bytes(size)})
+    with proxied(seaweedfs.endpoint) as proxy:
+        proxy.faults.append(Fault(r"^PUT .*partNumber=2", Harm.HOLD))
+        wanted = parameters(seaweedfs, "reels", fresh()) | {"storage_url": proxy.endpoint}
+        started = sync(window.service, wanted, wait=0)
+        page = window.open(f"sync/{started['id']}")
+
+        expect(page.get_by_role("heading", name="Under way")).to_be_visible()
+        expect(page.get_by_role("progressbar", name=f"Progress of {name}")).to_be_visible()
+        expect(page.get_by_text("12.0 MiB of 20.0 MiB")).to_be_visible()
+        window.check_accessibility()
+        proxy.released.set()
+        expect(page.get_by_role("main").get_by_text("success")).to_be_visible()
+        expect(page.get_by_role("heading", name="Under way")).to_be_hidden()
 
 
 def test_what_ends_while_it_is_asked_for_the_first_time_is_seen_to_end(window: Console) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,23 @@ async def test_a_dry_run_leaves_no_trace(stage: Memory) -> None:
 
 
 # What it must not destroy.
+
+
+async def test_what_came_back_while_the_process_stood_still_is_not_deleted(stage: Memory) -> None:
+    stage.write({"a": b"1", "b": b"2", "c": b"3"})
+    await stage.done()
+    stage.write({"c": b"3"})
+
+    def stand_still() -> None:
+        time.sleep(1.1)
+        stage.write({"a": b"1", "c": b"3"})
+
+    stage.once("delete", "", stand_still)
+    ended = await stage.done()
+
+    assert stage.stored == {"a": b"1", "c": b"3"}
+    states = {key: each.state for key, each in (await stage.operations(ended)).items()}
+    assert states == {"a": OperationState.SKIPPED, "b": OperationState.DONE}
 
 
 async def test_deletions_that_the_store_did_not_take_are_an_error(stage: Memory) -> None:
