@@ -67,6 +67,8 @@ def test_a_folder_is_chosen_and_transferred_and_what_failed_is_retried(
     expect(page.get_by_text("Copied into the store: 2 files (2.9 KiB).")).to_be_visible()
     expect(page.get_by_text("1 file cannot be read.")).to_be_visible()
     expect(page.get_by_text("c.bin is a link that leaves its source root")).to_be_visible()
+    window.check_accessibility()
+    window.picture("transfers-preview")
     page.get_by_role("button", name=chosen.name, exact=True).click()
     expect(page.get_by_role("checkbox", name="Transfer a.bin")).to_be_checked()
     page.get_by_role("button", name="Start the transfer").click()

@@ -6,7 +6,7 @@ import { Overview } from "~/pages/sync/detail/overview";
 import { FilesUnderWay } from "~/pages/sync/detail/under-way";
 import { Operations } from "~/pages/sync/plan/operations";
 import { PlanCards } from "~/pages/sync/plan/plan-cards";
-import { useIsPaused, useSync } from "~/pages/sync/queries";
+import { useIsPaused, useSync, useUnderWay } from "~/pages/sync/queries";
 import { operationsOf, outcomeOf, sourceName, wantsForce } from "~/pages/sync/words";
 import { BackLink } from "~/ui/back-link";
 import { Loading } from "~/ui/loading";
@@ -20,6 +20,7 @@ export default function SyncDetail() {
   const sync = found.data;
   const running = sync !== undefined && outcomeOf(sync) === "running";
   const paused = useIsPaused(Number(id), sync?.job ?? "", running);
+  const underWay = useUnderWay(Number(id), running && !paused);
   if (sync === undefined) {
     return (
       <>
@@ -48,8 +49,13 @@ export default function SyncDetail() {
               " If it is meant, plan it again, and say so when you have seen the plan."}
           </Alert>
         )}
-        <Overview sync={sync} paused={paused} at={found.dataUpdatedAt} />
-        <FilesUnderWay id={sync.id} moving={running && !paused} />
+        <Overview
+          sync={sync}
+          paused={paused}
+          sent={underWay.files.reduce((sum, { bytes }) => sum + bytes, sync.done.bytes)}
+          at={Math.max(found.dataUpdatedAt, underWay.at)}
+        />
+        <FilesUnderWay operations={underWay.files} />
         {plan !== null && (
           <Paper withBorder p="md">
             <Stack>

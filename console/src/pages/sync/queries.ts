@@ -94,15 +94,15 @@ export function useIsPaused(id: number, job: string, running: boolean): boolean 
   return running && data === "paused";
 }
 
-/** The large files that are being sent right now. */
+/** The large files that are being sent right now, and when it was so. */
 export function useUnderWay(id: number, moving: boolean) {
-  const { data } = useQuery({
+  const { data, dataUpdatedAt } = useQuery({
     queryKey: keys.underWay(id),
     queryFn: () => listUnderWay(id),
     enabled: moving,
     refetchInterval: UNDER_WAY_MILLISECONDS,
   });
-  return moving ? (data ?? []) : [];
+  return { files: moving ? (data ?? []) : [], at: dataUpdatedAt };
 }
 
 interface Place {

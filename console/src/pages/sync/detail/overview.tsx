@@ -19,14 +19,16 @@ const PHASES: Record<Sync["phase"], string> = {
 interface Props {
   sync: Sync;
   paused: boolean;
+  /** Bytes, with those of files that are not whole yet. */
+  sent: number;
   /** When it was so, in milliseconds since 1970. */
   at: number;
 }
 
 /** How far a sync is, in numbers and as a drawing of its rate. */
-export function Overview({ sync, paused, at }: Props) {
+export function Overview({ sync, paused, sent, at }: Props) {
   const running = outcomeOf(sync) === "running";
-  const samples = useGrowthSamples(running ? sync.done.bytes : null, at);
+  const samples = useGrowthSamples(running ? sent : null, at);
   const drawn = !sync.dry_run && (running || samples.length > 1);
   return (
     <Grid>
@@ -42,7 +44,7 @@ export function Overview({ sync, paused, at }: Props) {
               )}
             </Group>
             {!sync.dry_run && <SyncProgress sync={sync} paused={paused} />}
-            <Facts sync={sync} at={at} />
+            <Facts sync={sync} sent={sent} at={at} />
             <Options sync={sync} />
           </Stack>
         </Paper>
@@ -56,7 +58,7 @@ export function Overview({ sync, paused, at }: Props) {
   );
 }
 
-function Facts({ sync, at }: { sync: Sync; at: number }) {
+function Facts({ sync, sent, at }: Omit<Props, "paused">) {
   const { plan, done, failed, started_at: started, finished_at: ended } = sync;
   const end = ended === null ? at : Date.parse(ended);
   const seconds = started === null ? null : Math.max(end - Date.parse(started), 0) / 1000;
@@ -69,7 +71,7 @@ function Facts({ sync, at }: { sync: Sync; at: number }) {
             {plan !== null && ` of ${formatCount(operationsOf(plan))}`}
           </Fact>
           <Fact label="Sent">
-            <Bytes value={done.bytes} />
+            <Bytes value={sent} />
           </Fact>
           <Fact label="Failed">{formatCount(failed)}</Fact>
         </>
