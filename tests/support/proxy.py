@@ -110,6 +110,8 @@ def proxied(endpoint: str) -> Iterator[Proxy]:
         assert ready.wait(10)
         yield found[0]
     finally:
+        for proxy in found:
+            proxy.released.set()
         loop.call_soon_threadsafe(over.set)
         thread.join()
         loop.close()

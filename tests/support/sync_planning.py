@@ -46,11 +46,11 @@ class Roots(SourceRoots):
         self.before_open()
         return super().open(place)
 
-    def walk(self, place: Place, *, follow_links: bool = True) -> Iterator[Found]:
+    def walk(self, place: Place, **options: Any) -> Iterator[Found]:
         if self.walks:
             yield from self.walks.pop()
         else:
-            yield from super().walk(place, follow_links=follow_links)
+            yield from super().walk(place, **options)
 
 
 class PowerlessRoots(Roots):
@@ -59,8 +59,8 @@ class PowerlessRoots(Roots):
     def open(self, place: Place) -> SourceFile:
         return without_privileges(lambda: super(PowerlessRoots, self).open(place))
 
-    def walk(self, place: Place, *, follow_links: bool = True) -> Iterator[Found]:
-        found = super().walk(place, follow_links=follow_links)
+    def walk(self, place: Place, **options: Any) -> Iterator[Found]:
+        found = super().walk(place, **options)
         yield from without_privileges(lambda: list(found))
 
 

@@ -7,12 +7,16 @@ import { ServiceError } from "~/api/errors";
  * Else the answer that is on its way counts as new, and it may tell what was before.
  */
 class InvalidatingClient extends QueryClient {
+  private readonly asksAgain = new WeakSet<Promise<unknown>>();
+
   override invalidateQueries: QueryClient["invalidateQueries"] = (filters, options) => {
     const asked = this.getQueryCache().findAll({ ...filters, fetchStatus: "fetching" });
     for (const { state, promise, queryKey } of asked) {
-      if (state.data !== undefined) continue;
+      if (state.data !== undefined || promise === undefined) continue;
+      if (this.asksAgain.has(promise)) continue;
+      this.asksAgain.add(promise);
       const again = () => super.invalidateQueries({ queryKey, exact: true });
-      void promise?.then(again, again);
+      void promise.then(again, again);
     }
     return super.invalidateQueries(filters, options);
   };

@@ -12,8 +12,10 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Row,
+    Select,
     SmallInteger,
     Text,
+    cast,
     column,
     delete,
     func,
@@ -41,6 +43,9 @@ _FIELDS = tuple(Operation.__dataclass_fields__)
 _OPERATION = tuple(sync_operations.c[name] for name in _FIELDS)
 _values = attrgetter("rank", *_FIELDS)
 _AS_PLANNED = "as_planned"
+_LOST = ("rank", "key", "stored_etag", "stored_size")
+"""What tells an object that is overwritten or deleted."""
+
 _PENDING = text("state = 'pending'")
 """As in the index of this name."""
 
@@ -64,18 +69,17 @@ async def clear(transaction: Transaction, bucket_id: int, sync_id: UUID, *, limi
     """Delete operations of a sync, and of those of its bucket that have ended; return how many.
 
     At most ``limit``, because there may be millions: again until it is fewer. Plans that others
-    have to keep to stay until those have ended.
+    have to keep to stay until those have ended, or their first round has.
     """
-    bound = select(syncs.c.options[_AS_PLANNED].as_integer()).join(jobs, jobs.c.id == syncs.c.id)
+    number = cast(syncs.c.options[_AS_PLANNED].as_string(), BigInteger)
+    bound = select(number).join(jobs, jobs.c.id == syncs.c.id)
     old = (
         select(syncs.c.id)
         .join(jobs, jobs.c.id == syncs.c.id)
         .where(
             syncs.c.bucket_id == bucket_id,
             or_(syncs.c.id == sync_id, jobs.c.status.not_in(sorted(LIVE))),
-            syncs.c.number.not_in(
-                bound.where(LIVE_JOBS, syncs.c.options[_AS_PLANNED].as_integer().is_not(None))
-            ),
+            syncs.c.number.not_in(bound.where(LIVE_JOBS, syncs.c.rounds == 0, number.is_not(None))),
         )
     )
     row: ColumnElement[Any] = literal_column("sync_operations.ctid")
@@ -93,23 +97,18 @@ async def unplanned(
 
     An object that is another one by now, under the same key, is not what was planned.
     """
-    mine, planned = sync_operations.alias("mine"), sync_operations.alias("planned")
-    same = (
-        select(planned.c.key)
-        .where(
-            planned.c.sync_id == planned_id,
-            planned.c.rank == mine.c.rank,
-            planned.c.key == mine.c.key,
-            planned.c.stored_etag.is_not_distinct_from(mine.c.stored_etag),
-            planned.c.stored_size.is_not_distinct_from(mine.c.stored_size),
+
+    def lost(of: UUID) -> Select[Any]:
+        return select(*(sync_operations.c[name] for name in _LOST)).where(
+            sync_operations.c.sync_id == of, sync_operations.c.rank >= RANK[Action.UPDATE]
         )
-        .exists()
-    )
-    query = select(func.count(), func.min(mine.c.key)).where(
-        mine.c.sync_id == sync_id, mine.c.rank >= RANK[Action.UPDATE], ~same
-    )
-    count, first = (await transaction.execute(query)).one()
-    return count, first
+
+    # Not by a join: of plans that were made just now the database has no statistics, and without
+    # them it would compare each with each.
+    found = lost(sync_id).except_(lost(planned_id)).subquery()
+    query = select(found.c.key, func.count().over()).order_by(found.c.key).limit(1)
+    row = (await transaction.execute(query)).one_or_none()
+    return (0, None) if row is None else (row[1], row[0])
 
 
 async def pending(
@@ -157,7 +156,7 @@ async def save(transaction: Transaction, sync_id: UUID, outcomes: Sequence[Outco
             sync_operations.c.rank == saved.c.rank,
             sync_operations.c.position == saved.c.position,
         )
-        .values(state=saved.c.state, error=saved.c.error, upload_id=null())
+        .values(state=saved.c.state, error=saved.c.error, upload_id=null(), sent=0)
     )
 
 
@@ -245,10 +244,11 @@ async def uploads(transaction: Transaction, sync_id: UUID) -> list[tuple[bytes, 
 
 
 async def forget_uploads(transaction: Transaction, sync_id: UUID) -> None:
-    """Forget all multipart uploads of a sync."""
-    await transaction.execute(
-        update(sync_operations).where(*_begun(sync_id)).values(upload_id=null())
-    )
+    """Forget all multipart uploads of a sync, and how far its files were."""
+    for begun in (_begun(sync_id), (sync_operations.c.sync_id == sync_id, _UNDER_WAY)):
+        await transaction.execute(
+            update(sync_operations).where(*begun).values(upload_id=null(), sent=0)
+        )
 
 
 async def uploads_in_use(transaction: Transaction) -> set[str]:

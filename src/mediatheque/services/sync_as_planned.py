@@ -51,19 +51,19 @@ async def check_kept_to(connection: Transaction, sync: Sync) -> None:
     if planned is None or planned.plan is None:
         raise SyncFailedError(
             f"The dry run {number} was deleted, and with it the plan that this sync is held to. "
-            "Nothing was changed. Make another dry run.",
+            "Make another one, and start a sync with that.",
             reason="not as planned",
         )
     count, key = await sync_operations.unplanned(connection, sync.id, planned.id)
     if key is not None:
         name = key.decode(errors="replace")[:200]
-        news = f"{count} objects that would be overwritten or deleted now, such as {name!r}"
+        news = f"{count} of the objects that would be overwritten or deleted now, such as {name!r}"
     elif sync.plan.empty and not planned.plan.empty:
         news = "the removal of the bucket, because the source is missing or empty now"
     else:
         return
     raise SyncFailedError(
-        f"The plan of the dry run {number} does not have {news}. Nothing was changed. Make another "
-        "dry run, and look at its plan.",
+        f"The plan of the dry run {number} does not have {news}. None of that was done. Make "
+        "another dry run, look at its plan, and start a sync with that.",
         reason="not as planned",
     )

@@ -1,7 +1,6 @@
 """What a sync takes away: only what it may, only what is still so, and kept before if wanted."""
 
 import asyncio
-import contextlib
 import time
 
 from mediatheque.catalog import sync_objects
@@ -31,7 +30,7 @@ _FRESH_SECONDS = 60.0
 _LOOK_HOLDS_SECONDS = 1.0
 """How long it is believed that files are gone; much less than a claim of a job lasts."""
 
-_LOOKS = 5  # for sources, and stores, that take longer than that
+_LOOKS = 5
 
 _PATIENCE_SECONDS = 30.0
 
@@ -106,18 +105,12 @@ class SyncDeleter:
         foreign = [e.key for e in entries if not is_owned(e, remembered.get(e.key))]
         if foreign and not self._unowned:
             return _in_the_way(operation, foreign[0], FOREIGN)
-        there = await asyncio.to_thread(self._first_file, keys)
-        if there is not None:
-            return _in_the_way(operation, there, "The source has this file again.")
         try:
             for entry in entries:
                 await self._sender.back_up(entry)
+            return await asyncio.to_thread(self._delete_in_the_way, operation, keys)
         except (ConflictError, UnstorableError) as error:
             return Outcome(operation, OperationState.FAILED, error.detail)
-        refused = await asyncio.to_thread(self._mirror.delete, keys)
-        if refused:
-            return Outcome(operation, OperationState.FAILED, refused[0].reason)
-        return None
 
     def still_blocked(self, operation: Operation, error: BlockedError) -> Outcome:
         """Return the failure of an operation that something new got in the way of."""
@@ -153,14 +146,34 @@ class SyncDeleter:
         A process that was stopped right after its look must not act on it when it goes on: by then
         another worker may have done the sync, and a later one may have put the object again.
         """
-        for last in (False,) * (_LOOKS - 1) + (True,):
-            holds_until = None if last else time.monotonic() + _LOOK_HOLDS_SECONDS
+        for _ in range(_LOOKS):
+            holds_until = time.monotonic() + _LOOK_HOLDS_SECONDS
             there = {each.key for each in operations if self._sender.is_file_now(each.path)}
             gone = [each.key for each in operations if each.key not in there]
-            with contextlib.suppress(TooLateError):
+            try:
                 refused = self._mirror.delete(gone, before=holds_until)
+            except TooLateError as error:
+                late = error.detail
+                if len(operations) > 1:  # what takes so long takes less of fewer
+                    half = len(operations) // 2
+                    return [
+                        *self._delete_gone(operations[:half]),
+                        *self._delete_gone(operations[half:]),
+                    ]
+            else:
                 return _outcomes(operations, there, refused)
-        raise AssertionError  # the last time is never too late
+        return [Outcome(each, OperationState.FAILED, late) for each in operations]
+
+    def _delete_in_the_way(self, operation: Operation, keys: list[bytes]) -> Outcome | None:
+        """Delete objects that have no file; blocks. Raises TooLateError, as ``_delete_gone``."""
+        holds_until = time.monotonic() + _LOOK_HOLDS_SECONDS
+        there = self._first_file(keys)
+        if there is not None:
+            return _in_the_way(operation, there, "The source has this file again.")
+        refused = self._mirror.delete(keys, before=holds_until)
+        if refused:
+            return Outcome(operation, OperationState.FAILED, refused[0].reason)
+        return None
 
     def _first_file(self, keys: list[bytes]) -> bytes | None:
         return next(filter(self._sender.is_file_now, keys), None)

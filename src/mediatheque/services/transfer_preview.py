@@ -3,8 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from mediatheque.domain.transfers import FileState
 from mediatheque.services.transfer_scan import state_of
@@ -44,6 +45,10 @@ async def preview(
         stop.set()
 
 
+class _EnoughError(Exception):
+    """Nobody waits any more for what is looked for."""
+
+
 def _look(
     roots: SourceRoots, places: Sequence[Place], seconds: float, stop: threading.Event
 ) -> TransferPreview:
@@ -52,15 +57,21 @@ def _look(
     size = 0
     problems: list[str] = []
     whole = True
-    for found, named in _found(roots, places):
-        state = state_of(found, named=named)
-        counted[state] += 1
-        size += found.size
-        if found.problem is not None and len(problems) < _MOST_PROBLEMS:
-            problems.append(found.problem)
+
+    def check() -> None:
         if stop.is_set() or time.monotonic() > deadline:
-            whole = False
-            break
+            raise _EnoughError
+
+    try:
+        for found, named in _found(roots, places, check):
+            state = state_of(found, named=named)
+            counted[state] += 1
+            size += found.size
+            if found.problem is not None and len(problems) < _MOST_PROBLEMS:
+                problems.append(found.problem)
+            check()
+    except _EnoughError:
+        whole = False
     return TransferPreview(
         files=counted[FileState.PENDING],
         bytes=size,
@@ -71,18 +82,20 @@ def _look(
     )
 
 
-def _found(roots: SourceRoots, places: Sequence[Place]) -> Iterator[tuple[Found, bool]]:
+def _found(
+    roots: SourceRoots, places: Sequence[Place], check: Callable[[], None]
+) -> Iterator[tuple[Found, bool]]:
     """Yield everything once, and whether it is a source itself. Blocks."""
     for place in _outermost(places):
-        for found in roots.walk(place):
+        for found in roots.walk(place, entering=check):
             yield found, found.place == place
 
 
-def _outermost(places: Sequence[Place]) -> list[Place]:
-    """Return those that are not below another one."""
-    kept: dict[bytes, Place] = {}
-    for place in sorted(places, key=lambda place: len(place.path)):
-        folder = place.path.rstrip(b"/") + b"/"
-        if not any(folder.startswith(other) for other in kept):
-            kept[folder] = place
-    return list(kept.values())
+def _outermost(places: Sequence[Place]) -> Iterator[Place]:
+    """Yield those that are not below another one."""
+    folders = ((place.path.rstrip(b"/") + b"/", place) for place in places)
+    last: bytes | None = None
+    for folder, place in sorted(folders, key=itemgetter(0)):
+        if last is None or not folder.startswith(last):
+            last = folder
+            yield place

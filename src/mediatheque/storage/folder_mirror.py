@@ -162,10 +162,14 @@ class FolderMirror:
         """See ``Mirror.delete``. Folders that become empty go as well."""
         if not self.exists():
             return []
-        if before is not None and time.monotonic() >= before:
-            raise TooLateError("The process stood still.")
+
+        def check() -> None:
+            if before is not None and time.monotonic() >= before:
+                raise TooLateError("The process stood still.")
+
+        check()
         with self._errors():
-            refused = self._tree.unlink([_path(key) for key in keys])
+            refused = self._tree.unlink([_path(key) for key in keys], check=check)
         return [Refused(key, disk.storage_error(error).detail) for key, error in refused.items()]
 
     def in_the_way(self, key: bytes) -> list[BucketEntry]:

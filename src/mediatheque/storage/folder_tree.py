@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mediatheque.storage.beneath import O_LOOK, best_opener, held
@@ -77,10 +77,13 @@ class FolderTree:
                     if last or not self._remove_empty(root, path):
                         raise
 
-    def unlink(self, paths: Iterable[bytes]) -> dict[bytes, OSError]:
+    def unlink(
+        self, paths: Iterable[bytes], *, check: Callable[[], object] = lambda: None
+    ) -> dict[bytes, OSError]:
         """Remove files, and the folders that they leave empty; one that is gone is fine.
 
-        Returns why some of them could not be removed.
+        Calls ``check`` right before each, and raises what that raises. Returns why some of them
+        could not be removed.
         """
         by_folder: dict[bytes, list[bytes]] = {}
         for path in paths:
@@ -89,7 +92,7 @@ class FolderTree:
         refused: dict[bytes, OSError] = {}
         with held(self._open_root()) as root:
             for folder, names in by_folder.items():
-                refused |= self._unlink_in(root, folder, names)
+                refused |= self._unlink_in(root, folder, names, check)
             self._remove_emptied(root, set(by_folder))
         return refused
 
@@ -143,12 +146,15 @@ class FolderTree:
                         descriptor = self._open(above, name, _FOLDER)
             return descriptor
 
-    def _unlink_in(self, root: int, folder: bytes, names: list[bytes]) -> dict[bytes, OSError]:
+    def _unlink_in(
+        self, root: int, folder: bytes, names: list[bytes], check: Callable[[], object]
+    ) -> dict[bytes, OSError]:
         start = folder + b"/" if folder else b""
         refused: dict[bytes, OSError] = {}
         try:
             with held(self._open(root, folder, _FOLDER)) as parent:
                 for name in names:
+                    check()
                     try:
                         os.unlink(name, dir_fd=parent)
                     except (FileNotFoundError, IsADirectoryError):

@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -160,9 +160,15 @@ class SourceRoots:
             raise
         return SourceFile(descriptor, status)
 
-    def walk(self, place: Place, *, follow_links: bool = True) -> Iterator[Found]:
+    def walk(
+        self,
+        place: Place,
+        *,
+        follow_links: bool = True,
+        entering: Callable[[], object] = lambda: None,
+    ) -> Iterator[Found]:
         """Yield everything at or below a place that is not a folder; see ``walk.walk``."""
-        return walk(place, self._opener, follow_links=follow_links)
+        return walk(place, self._opener, follow_links=follow_links, entering=entering)
 
     def place(self, relative: bytes) -> Place:
         """Return the place of a path below the first root; whether it is there is not asked."""

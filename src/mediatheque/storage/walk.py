@@ -7,7 +7,7 @@ link during the walk leads nowhere.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -125,6 +125,7 @@ def walk(
     *,
     follow_links: bool = True,
     names_in_memory: int = NAMES_IN_MEMORY,
+    entering: Callable[[], object] = lambda: None,
 ) -> Iterator[Found]:
     """Yield everything at or below ``place`` that is not a folder, ordered by the path's bytes.
 
@@ -132,7 +133,8 @@ def walk(
     ``follow_links`` every link below ``place`` is a LINK, wherever it leads; ``place`` itself may
     be one, because somebody named it. One folder's names per level are held in memory, or in a
     temporary file when there are more than ``names_in_memory``, and three descriptors however
-    deep it goes. Raises UnavailableError when the process has no descriptor left, and
+    deep it goes. Calls ``entering`` before each folder, and raises what that raises. Raises
+    UnavailableError when the process has no descriptor left, and
     StorageFullError when there is no room for a temporary file.
     """
     try:
@@ -146,15 +148,27 @@ def walk(
         return
     with held(start):
         yield from _walk_below(
-            place, start, opener, follow_links=follow_links, names_in_memory=names_in_memory
+            place,
+            start,
+            opener,
+            follow_links=follow_links,
+            names_in_memory=names_in_memory,
+            entering=entering,
         )
 
 
 def _walk_below(
-    place: Place, start: int, opener: Opener, *, follow_links: bool, names_in_memory: int
+    place: Place,
+    start: int,
+    opener: Opener,
+    *,
+    follow_links: bool,
+    names_in_memory: int,
+    entering: Callable[[], object],
 ) -> Iterator[Found]:
     folders = [_Folder(b"")]
     while folders:
+        entering()
         folder = folders.pop()
         try:
             # Opened anew after each folder in it: one descriptor per level would run out of them.

@@ -52,7 +52,7 @@ async def test_what_was_planned_is_done_and_what_is_only_new_as_well(stage: Memo
     [
         ({"a": b"1", "c": b"3"}, "'b'"),
         ({"a": b"changed", "b": b"2", "c": b"3"}, "'a'"),
-        ({"b": b"changed"}, "'a'"),
+        ({"b": b"changed"}, "2 of the objects"),
     ],
     ids=["deleted", "overwritten", "both"],
 )

@@ -11,6 +11,8 @@ from mediatheque.catalog.database import Database
 from mediatheque.domain.jobs import JobStatus, Signal
 from mediatheque.domain.sync_safety import SyncLimits
 from mediatheque.domain.syncs import OperationState, Phase
+from mediatheque.services import sync_deleter
+from mediatheque.services.sync_sender import SyncSender
 from tests.support.sync_stages import (
     CONNECTION,
     OLD_NS,
@@ -131,6 +133,30 @@ async def test_what_came_back_while_the_process_stood_still_is_not_deleted(stage
     assert stage.stored == {"a": b"1", "c": b"3"}
     states = {key: each.state for key, each in (await stage.operations(ended)).items()}
     assert states == {"a": OperationState.SKIPPED, "b": OperationState.DONE}
+
+
+async def test_where_looking_takes_long_fewer_are_deleted_at_once(
+    stage: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.write(a_number_of_files(8))
+    await stage.done()
+    stage.write({"000": b"0"})
+    monkeypatch.setattr(sync_deleter, "_LOOK_HOLDS_SECONDS", 0.05)
+    look = SyncSender.is_file_now
+
+    def slowly(sender: SyncSender, path: bytes) -> bool:
+        time.sleep(0.02)
+        return look(sender, path)
+
+    monkeypatch.setattr(SyncSender, "is_file_now", slowly)
+    await stage.done(force=True)
+    assert stage.stored == {"000": b"0"}
+
+    stage.write({"111": b"1"})
+    monkeypatch.setattr(sync_deleter, "_LOOK_HOLDS_SECONDS", 0.0)
+    ended = await stage.sync(force=True)
+    assert ended.failed == 1
+    assert stage.stored == {"000": b"0", "111": b"1"}
 
 
 async def test_deletions_that_the_store_did_not_take_are_an_error(stage: Memory) -> None:

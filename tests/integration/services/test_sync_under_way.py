@@ -8,7 +8,7 @@ import pytest
 from mediatheque.catalog.database import Database
 from mediatheque.domain.access import LOCAL_OPERATOR
 from mediatheque.domain.syncs import Operation, Sync
-from mediatheque.storage.mirrors import SMALL_BYTES
+from mediatheque.storage.mirrors import SMALL_BYTES, UnstorableError
 from tests.support.sync_stages import Memory
 
 LARGE = 2 * SMALL_BYTES
@@ -40,3 +40,21 @@ async def test_of_a_large_file_it_is_told_how_much_was_sent(stage: Memory) -> No
 
     assert (await running).status == "success"
     assert await under_way(stage, started) == []
+
+
+async def test_of_what_was_given_up_nothing_is_under_way(stage: Memory) -> None:
+    async def fail() -> None:
+        async with asyncio.timeout(20):
+            while not await under_way(stage, started):
+                await asyncio.sleep(0.01)
+        raise UnstorableError("It cannot be kept here.")
+
+    stage.write({"large": b"x" * LARGE})
+    stage.mirror.half_way = fail
+    started = await stage.start()
+
+    ended = await stage.run(started)
+
+    assert ended.failed == 1
+    assert await under_way(stage, started) == []
+    assert (await stage.operations(started))["large"].sent == 0

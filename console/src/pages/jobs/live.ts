@@ -35,7 +35,8 @@ export function useLiveJobs(filters: JobFilters, sort: string): void {
     told.current = new Map();
     changed.current = new Set();
     if (client.getQueryData(key) === undefined) {
-      await client.invalidateQueries({ queryKey: key });
+      const asking = client.isFetching({ queryKey: key }) > 0;
+      if (asking) await client.invalidateQueries({ queryKey: key });
       return;
     }
     put((pages) => updated(pages, new Map([...news].map(([id, one]) => [id, standing(one)]))));

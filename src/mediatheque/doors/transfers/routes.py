@@ -8,7 +8,7 @@ from litestar.openapi.spec import OpenAPIType, Schema
 
 from mediatheque.auth.principals import resolve_principal
 from mediatheque.domain import transfers as domain
-from mediatheque.domain.errors import InvalidError
+from mediatheque.domain.errors import DisconnectedError, InvalidError
 from mediatheque.domain.jobs import Signal
 from mediatheque.domain.transfers import BadSourcesError
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
@@ -173,6 +173,8 @@ async def preview(
         found.append(preview_resource(seen))
 
     await while_connected(request.receive, look())
+    if not found:
+        raise DisconnectedError("The client went away before the preview was complete.")
     return Response(found[0])
 
 

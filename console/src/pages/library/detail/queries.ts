@@ -40,9 +40,9 @@ export function useLiveJobs(id: string): void {
   useEventsOpened(() => void queries.invalidateQueries({ queryKey: jobsKey(id) }));
   useJobEvents(({ job, kind, status, progress }) => {
     const jobs = queries.getQueryData<LibraryJob[]>(jobsKey(id));
-    if (jobs === undefined) {
+    if (jobs === undefined && queries.isFetching({ queryKey: jobsKey(id) }) > 0) {
       void queries.invalidateQueries({ queryKey: jobsKey(id) });
-    } else if (jobs.some((one) => one.id === job)) {
+    } else if (jobs?.some((one) => one.id === job)) {
       update(queries, id, job, { status: status as JobState, progress });
       const ended = ["completed", "errored", "cancelled"].includes(kind);
       if (ended) void queries.invalidateQueries({ queryKey: mediaKey(id) });
