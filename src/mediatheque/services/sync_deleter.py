@@ -1,11 +1,12 @@
 """What a sync takes away: only what it may, only what is still so, and kept before if wanted."""
 
 import asyncio
+import contextlib
 import time
 
 from mediatheque.catalog import sync_objects
 from mediatheque.catalog.database import Database
-from mediatheque.domain.errors import ConflictError
+from mediatheque.domain.errors import ConflictError, UnavailableError
 from mediatheque.domain.sync_plan import BucketEntry, Remembered, is_owned
 from mediatheque.domain.syncs import Operation, OperationState, Sync
 from mediatheque.services.job_runs import patiently
@@ -145,24 +146,22 @@ class SyncDeleter:
 
         A process that was stopped right after its look must not act on it when it goes on: by then
         another worker may have done the sync, and a later one may have put the object again.
+        Raises UnavailableError when the store is in trouble for longer than a look holds.
         """
         for _ in range(_LOOKS):
             holds_until = time.monotonic() + _LOOK_HOLDS_SECONDS
             there = {each.key for each in operations if self._sender.is_file_now(each.path)}
+            if time.monotonic() >= holds_until and len(operations) > 1:
+                half = len(operations) // 2  # of fewer it takes less
+                return [
+                    *self._delete_gone(operations[:half]),
+                    *self._delete_gone(operations[half:]),
+                ]
             gone = [each.key for each in operations if each.key not in there]
-            try:
+            with contextlib.suppress(TooLateError):
                 refused = self._mirror.delete(gone, before=holds_until)
-            except TooLateError as error:
-                late = error.detail
-                if len(operations) > 1:  # what takes so long takes less of fewer
-                    half = len(operations) // 2
-                    return [
-                        *self._delete_gone(operations[:half]),
-                        *self._delete_gone(operations[half:]),
-                    ]
-            else:
                 return _outcomes(operations, there, refused)
-        return [Outcome(each, OperationState.FAILED, late) for each in operations]
+        raise UnavailableError("The store, or the source, took too long to delete objects safely.")
 
     def _delete_in_the_way(self, operation: Operation, keys: list[bytes]) -> Outcome | None:
         """Delete objects that have no file; blocks. Raises TooLateError, as ``_delete_gone``."""

@@ -13,6 +13,7 @@ from mediatheque.domain.sync_safety import SyncLimits
 from mediatheque.domain.syncs import OperationState, Phase
 from mediatheque.services import sync_deleter
 from mediatheque.services.sync_sender import SyncSender
+from mediatheque.storage.mirrors import TooLateError
 from tests.support.sync_stages import (
     CONNECTION,
     OLD_NS,
@@ -155,8 +156,27 @@ async def test_where_looking_takes_long_fewer_are_deleted_at_once(
     stage.write({"111": b"1"})
     monkeypatch.setattr(sync_deleter, "_LOOK_HOLDS_SECONDS", 0.0)
     ended = await stage.sync(force=True)
-    assert ended.failed == 1
+    assert ended.status == CONNECTION
     assert stage.stored == {"000": b"0", "111": b"1"}
+
+
+async def test_a_store_that_takes_no_deletion_in_time_ends_the_sync(stage: Memory) -> None:
+    def trouble(called: str, _key: bytes) -> None:
+        if called == "delete":
+            asked.append(called)
+            raise TooLateError("The store was in trouble.")
+
+    stage.write(a_number_of_files(8))
+    await stage.done()
+    stage.write({"000": b"0"})
+    asked: list[str] = []
+    stage.mirror.before = trouble
+
+    ended = await stage.sync(force=True)
+
+    assert ended.status == CONNECTION
+    assert len(asked) == 5
+    assert len(stage.stored) == 8
 
 
 async def test_deletions_that_the_store_did_not_take_are_an_error(stage: Memory) -> None:
