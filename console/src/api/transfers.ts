@@ -1,5 +1,4 @@
-import { answered, api } from "~/api/client";
-import { ServiceError } from "~/api/errors";
+import { type Answer, answered, api } from "~/api/client";
 import type { components } from "~/api/schema";
 
 export type Transfer = components["schemas"]["Transfer"];
@@ -72,11 +71,8 @@ export async function startTransfer(
   sources: string[],
   bandwidth: number | null,
 ): Promise<Transfer> {
-  const { data, error, response } = await api.POST("/transfers", {
-    body: { media_files: sources, ...(bandwidth !== null && { bandwidth }) },
-  });
-  if (data === undefined) throw new ServiceError(response, withBadSources(error));
-  return data;
+  const body = { media_files: sources, ...(bandwidth !== null && { bandwidth }) };
+  return answered(api.POST("/transfers", { body }).then(withBadSources));
 }
 
 /**
@@ -88,12 +84,8 @@ export async function previewTransfer(
   sources: string[],
   signal: AbortSignal,
 ): Promise<TransferPreview> {
-  const { data, error, response } = await api.POST("/transfers/preview", {
-    body: { media_files: sources },
-    signal,
-  });
-  if (data === undefined) throw new ServiceError(response, withBadSources(error));
-  return data;
+  const body = { media_files: sources };
+  return answered(api.POST("/transfers/preview", { body, signal }).then(withBadSources));
 }
 
 export async function steerTransfer(id: string, how: Steering): Promise<Transfer> {
@@ -120,12 +112,12 @@ export async function limitTransfer(id: string, bandwidth: number | null): Promi
   );
 }
 
-/** Return the body of a refusal, its sentence followed by what is wrong with each source. */
-function withBadSources(body: unknown): unknown {
-  const { error, media_files: bad } = (body ?? {}) as {
+/** Return an answer; the sentence of a refusal is followed by what is wrong with each source. */
+function withBadSources<T>(answer: Answer<T>): Answer<T> {
+  const { error, media_files: bad } = (answer.error ?? {}) as {
     error?: string;
     media_files?: { error: string }[];
   };
-  if (bad === undefined || bad.length < 2) return body;
-  return { error: [error, ...bad.map((one) => one.error)].join(" ") };
+  if (bad === undefined || bad.length < 2) return answer;
+  return { ...answer, error: { error: [error, ...bad.map((one) => one.error)].join(" ") } };
 }

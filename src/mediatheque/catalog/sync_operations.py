@@ -13,8 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
-    SmallInteger,
-    Text,
+    TableValuedAlias,
     cast,
     column,
     delete,
@@ -134,28 +133,10 @@ async def save(transaction: Transaction, sync_id: UUID, outcomes: Sequence[Outco
     if not outcomes:
         return
     ranks, positions, states, errors = zip(*outcomes, strict=True)
-    saved = (
-        func.unnest(
-            literal(list(ranks), ARRAY(SmallInteger())),
-            literal(list(positions), ARRAY(BigInteger())),
-            literal(list(states), ARRAY(Text())),
-            literal(list(errors), ARRAY(Text())),
-        )
-        .table_valued(
-            column("rank", SmallInteger()),
-            column("position", BigInteger()),
-            column("state", Text()),
-            column("error", Text()),
-        )
-        .render_derived()
-    )
+    saved = _rows(rank=ranks, position=positions, state=states, error=errors)
     await transaction.execute(
         update(sync_operations)
-        .where(
-            sync_operations.c.sync_id == sync_id,
-            sync_operations.c.rank == saved.c.rank,
-            sync_operations.c.position == saved.c.position,
-        )
+        .where(*_each_of(saved, sync_id))
         .values(state=saved.c.state, error=saved.c.error, upload_id=null(), sent=0)
     )
 
@@ -167,27 +148,9 @@ async def advance(
     if not standings:
         return
     ranks, positions, sent = zip(*standings, strict=True)
-    standing = (
-        func.unnest(
-            literal(list(ranks), ARRAY(SmallInteger())),
-            literal(list(positions), ARRAY(BigInteger())),
-            literal(list(sent), ARRAY(BigInteger())),
-        )
-        .table_valued(
-            column("rank", SmallInteger()),
-            column("position", BigInteger()),
-            column("sent", BigInteger()),
-        )
-        .render_derived()
-    )
+    standing = _rows(rank=ranks, position=positions, sent=sent)
     await transaction.execute(
-        update(sync_operations)
-        .where(
-            sync_operations.c.sync_id == sync_id,
-            sync_operations.c.rank == standing.c.rank,
-            sync_operations.c.position == standing.c.position,
-        )
-        .values(sent=standing.c.sent)
+        update(sync_operations).where(*_each_of(standing, sync_id)).values(sent=standing.c.sent)
     )
 
 
@@ -285,3 +248,22 @@ def _operation(row: Row[Any]) -> Operation:
     values["action"] = Action(values["action"])
     values["state"] = OperationState(values["state"])
     return Operation(**values)
+
+
+def _rows(**columns: Sequence[Any]) -> TableValuedAlias:
+    """Return a table of values, by the names of their columns."""
+    types = {name: sync_operations.c[name].type for name in columns}
+    return (
+        func.unnest(*(literal(list(columns[name]), ARRAY(types[name])) for name in columns))
+        .table_valued(*(column(name, types[name]) for name in columns))
+        .render_derived()
+    )
+
+
+def _each_of(rows: TableValuedAlias, sync_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """Return what finds the operations of a sync that such rows name."""
+    return (
+        sync_operations.c.sync_id == sync_id,
+        sync_operations.c.rank == rows.c.rank,
+        sync_operations.c.position == rows.c.position,
+    )

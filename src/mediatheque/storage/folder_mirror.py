@@ -167,7 +167,6 @@ class FolderMirror:
             if before is not None and time.monotonic() >= before:
                 raise TooLateError("The process stood still.")
 
-        check()
         with self._errors():
             refused = self._tree.unlink([_path(key) for key in keys], check=check)
         return [Refused(key, disk.storage_error(error).detail) for key, error in refused.items()]

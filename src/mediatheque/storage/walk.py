@@ -134,8 +134,8 @@ def walk(
     be one, because somebody named it. One folder's names per level are held in memory, or in a
     temporary file when there are more than ``names_in_memory``, and three descriptors however
     deep it goes. Calls ``entering`` before each folder, and raises what that raises. Raises
-    UnavailableError when the process has no descriptor left, and
-    StorageFullError when there is no room for a temporary file.
+    UnavailableError when the process has no descriptor left, and StorageFullError when there is no
+    room for a temporary file.
     """
     try:
         status = stat_place(place, opener)

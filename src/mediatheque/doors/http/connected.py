@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
-async def while_connected(receive: Receive, sending: Coroutine[Any, Any, None]) -> None:
+async def while_connected(receive: Receive, sending: Coroutine[Any, Any, T]) -> T | None:
     """Run ``sending`` to its end, or cancel it as soon as the client goes away.
+
+    Returns what it returns; None when it was cancelled.
 
     The server takes what is sent to a client that is gone without complaint, so that a reader
     would go on to the end of the object for nobody.
@@ -21,8 +24,7 @@ async def while_connected(receive: Receive, sending: Coroutine[Any, Any, None]) 
         work.cancel()
         gone.cancel()
         await asyncio.wait({work, gone})
-    if not work.cancelled():
-        work.result()
+    return None if work.cancelled() else work.result()
 
 
 async def _disconnection(receive: Receive) -> None:

@@ -231,9 +231,9 @@ def _text(values: Values, name: str) -> str | None:
 def _number(values: Values, name: str) -> int | None:
     """Return the number of a sync; None without the parameter."""
     given = values.get(name)
-    number = whole_number(given) if isinstance(given, str) else given
     if given is None:
         return None
+    number = whole_number(given) if isinstance(given, str) else given
     if not isinstance(number, int) or isinstance(number, bool):
         raise InvalidError(f"{name} must be a whole number, such as 7.", field=name)
     return number

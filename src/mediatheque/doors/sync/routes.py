@@ -262,15 +262,10 @@ async def _wait(
     request: AnyRequest, services: Services, sync: domain.Sync, seconds: int
 ) -> domain.Sync:
     """Return a sync once it has ended, or after so many seconds, or when the client is gone."""
-    found = sync
-
-    async def wait() -> None:
-        nonlocal found
-        found = await services.syncs.wait_for(resolve_principal(), sync.number, seconds)
-
-    if seconds:
-        await while_connected(request.receive, wait())
-    return found
+    if not seconds:
+        return sync
+    waiting = services.syncs.wait_for(resolve_principal(), sync.number, seconds)
+    return await while_connected(request.receive, waiting) or sync
 
 
 async def _runnings(services: Services) -> list[Sync]:

@@ -166,16 +166,11 @@ async def preview(
 ) -> Response[Preview]:
     """Count the files of a transfer, and their bytes; nothing is started."""
     values = parse_object(await _json(request, bodies), known=frozenset({"media_files"}))
-    found: list[Preview] = []
-
-    async def look() -> None:
-        seen = await services.transfers.preview(parse_media_files(values) or [])
-        found.append(preview_resource(seen))
-
-    await while_connected(request.receive, look())
-    if not found:
+    looking = services.transfers.preview(parse_media_files(values) or [])
+    found = await while_connected(request.receive, looking)
+    if found is None:
         raise DisconnectedError("The client went away before the preview was complete.")
-    return Response(found[0])
+    return Response(preview_resource(found))
 
 
 @get("/transfers", operation_class=with_parameters(_LIST_PARAMETERS), summary="List transfers")
