@@ -7,9 +7,7 @@ from sqlalchemy import (
     LargeBinary,
     any_,
     bindparam,
-    column,
     delete,
-    func,
     literal,
     select,
     true,
@@ -17,6 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from mediatheque.catalog.database import Transaction
+from mediatheque.catalog.given_rows import given_rows
 from mediatheque.catalog.tables import sync_objects
 from mediatheque.domain.sync_plan import Remembered
 
@@ -57,12 +56,10 @@ async def save(transaction: Transaction, bucket_id: int, objects: Sequence[Remem
     """Remember objects, no key twice, instead of what was known of their keys."""
     if not objects:
         return
-    arrays = [
-        literal(list(values), ARRAY(kind.type))
-        for kind, values in zip(_COLUMNS, zip(*objects, strict=True), strict=True)
-    ]
-    named = [column(kind.name, kind.type) for kind in _COLUMNS]
-    rows = func.unnest(*arrays).table_valued(*named).render_derived()
+    values = zip(*objects, strict=True)
+    rows = given_rows(
+        **{kind.name: (kind.type, given) for kind, given in zip(_COLUMNS, values, strict=True)}
+    )
     query = insert(sync_objects).from_select(
         ["bucket_id", *Remembered._fields], select(literal(bucket_id, BigInteger()), *rows.c)
     )
@@ -98,11 +95,7 @@ async def moved(
     """
     sizes, times = zip(*set(looks), strict=True) if looks else ((), ())
     kind = BigInteger()
-    wanted = (
-        func.unnest(literal(list(sizes), ARRAY(kind)), literal(list(times), ARRAY(kind)))
-        .table_valued(column("size", kind), column("mtime_ns", kind))
-        .render_derived()
-    )
+    wanted = given_rows(size=(kind, sizes), mtime_ns=(kind, times))
     alike = (
         select(*_COLUMNS)
         .where(

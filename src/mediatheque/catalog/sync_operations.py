@@ -15,10 +15,8 @@ from sqlalchemy import (
     Select,
     TableValuedAlias,
     cast,
-    column,
     delete,
     func,
-    literal,
     literal_column,
     null,
     or_,
@@ -28,9 +26,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from mediatheque.catalog.database import Transaction, driver_connection
+from mediatheque.catalog.given_rows import given_rows
 from mediatheque.catalog.tables import LIVE_JOBS, jobs, sync_operations, syncs
 from mediatheque.domain.jobs import LIVE
 from mediatheque.domain.syncs import RANK, Action, Operation, OperationState
@@ -251,12 +249,9 @@ def _operation(row: Row[Any]) -> Operation:
 
 
 def _rows(**columns: Sequence[Any]) -> TableValuedAlias:
-    """Return a table of values, by the names of their columns."""
-    types = {name: sync_operations.c[name].type for name in columns}
-    return (
-        func.unnest(*(literal(list(columns[name]), ARRAY(types[name])) for name in columns))
-        .table_valued(*(column(name, types[name]) for name in columns))
-        .render_derived()
+    """Return rows to join with, by the names of their columns."""
+    return given_rows(
+        **{name: (sync_operations.c[name].type, given) for name, given in columns.items()}
     )
 
 

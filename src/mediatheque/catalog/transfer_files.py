@@ -19,7 +19,6 @@ from sqlalchemy import (
     Uuid,
     any_,
     case,
-    column,
     func,
     literal,
     literal_column,
@@ -29,10 +28,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.sql.selectable import TableValuedAlias
-from sqlalchemy.types import TypeEngine
 
 from mediatheque.catalog.database import Transaction
+from mediatheque.catalog.given_rows import given_rows
 from mediatheque.catalog.tables import jobs, transfer_files, transfers
 from mediatheque.domain.jobs import LIVE
 from mediatheque.domain.transfers import FileState, TransferFile
@@ -53,7 +51,7 @@ _NEW_ID: ColumnElement[UUID] = literal_column(
 
 async def add(transaction: Transaction, transfer_id: UUID, files: Sequence[TransferFile]) -> None:
     """Insert files and count them; those whose path the transfer has already are left out."""
-    rows = _rows(
+    rows = given_rows(
         position=(BigInteger(), [file.position for file in files]),
         root=(LargeBinary(), [file.root for file in files]),
         path=(LargeBinary(), [file.path for file in files]),
@@ -156,7 +154,7 @@ async def save(transaction: Transaction, transfer_id: UUID, files: Sequence[Tran
 
     A multipart upload is forgotten with the end of its file; only ``set_upload`` notes one.
     """
-    saved = _rows(
+    saved = given_rows(
         position=(BigInteger(), [file.position for file in files]),
         size=(BigInteger(), [file.size for file in files]),
         sent=(BigInteger(), [file.sent for file in files]),
@@ -311,13 +309,6 @@ async def release_ended(transaction: Transaction, before: datetime, *, limit: in
 
 def _in_state(transfer_id: UUID, state: FileState) -> tuple[ColumnElement[bool], ...]:
     return transfer_files.c.transfer_id == transfer_id, transfer_files.c.state == state
-
-
-def _rows(**columns: tuple[TypeEngine[Any], list[Any]]) -> TableValuedAlias:
-    """Return rows to insert or to join with, sent as one array for each column."""
-    arrays = [literal(values, ARRAY(kind)) for kind, values in columns.values()]
-    named = [column(name, kind) for name, (kind, _) in columns.items()]
-    return func.unnest(*arrays).table_valued(*named).render_derived()
 
 
 def _file(row: Row[Any]) -> TransferFile:
