@@ -10,7 +10,7 @@ from functools import partial
 from uuid import UUID
 
 from mediatheque.auth.principals import resolve_principal
-from mediatheque.catalog.database import connection_arguments
+from mediatheque.catalog.connections import connection_arguments
 from mediatheque.catalog.job_events import CHANNEL
 from mediatheque.catalog.notices import Notices
 from mediatheque.config import Settings

@@ -12,7 +12,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from mediatheque.catalog.database import Database, connection_arguments
+from mediatheque.catalog.connections import connection_arguments
+from mediatheque.catalog.database import Database
 from mediatheque.catalog.notices import Notices
 from mediatheque.domain.errors import InvalidError
 from mediatheque.engine import driver as module

@@ -138,16 +138,16 @@ async def acknowledged(
         holder = uuid4()
         before = await intakes.take(connection, recording.media_id, holder, seconds=60)
         assert before is not None
-        size = sum(segment.size for segment in segments)
-        acknowledgement = intakes.Acknowledgement(
-            before=before,
-            holder=holder,
-            segments=segments,
-            size=size,
-            crc64nvme=f"crc of {size}",
-        )
-        added = await recordings.add_chunk(
-            connection, acknowledgement, recording, size=size - before.size, blake3=blake3
-        )
+    size = sum(segment.size for segment in segments)
+    acknowledgement = intakes.Acknowledgement(
+        before=before,
+        holder=holder,
+        segments=segments,
+        size=size,
+        crc64nvme=f"crc of {size}",
+    )
+    added = await recordings.add_chunk(
+        database.group, acknowledgement, recording, size=size - before.size, blake3=blake3
+    )
     assert added is not None
     return added

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mediatheque.catalog import sync_buckets, sync_objects
-from mediatheque.catalog.database import Database, DatabaseUnavailableError, Transaction
+from mediatheque.catalog.connections import DatabaseUnavailableError
+from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.access import LOCAL_OPERATOR
 from mediatheque.domain.jobs import JobStatus, Signal
 from mediatheque.domain.sync_safety import SyncLimits

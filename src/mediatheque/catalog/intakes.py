@@ -35,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from mediatheque.catalog.database import Transaction
+from mediatheque.catalog.group_commit import GroupCommit, Grouped
 from mediatheque.catalog.prepared import Prepared
 from mediatheque.catalog.tables import intake_segments, intakes
 from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Part, Segment
@@ -134,7 +135,7 @@ _WRITTEN = _NEW.on_conflict_do_update(
     set_={given.name: _NEW.excluded[given.name] for given in _SEGMENT},
 ).cte("written")
 SEGMENTS_CHANGED = (_GONE, _WRITTEN)
-_ACKNOWLEDGE = Prepared(select(ACKNOWLEDGED.c.touched_at).add_cte(*SEGMENTS_CHANGED))
+_ACKNOWLEDGE = Grouped(select(ACKNOWLEDGED.c.touched_at).add_cte(*SEGMENTS_CHANGED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,12 +222,12 @@ async def release(connection: Transaction, intake_id: UUID, holder: UUID) -> Non
     await connection.execute(_RELEASE, {"intake_id": intake_id, "by": holder})
 
 
-async def acknowledge(connection: Transaction, acknowledgement: Acknowledgement) -> datetime | None:
+async def acknowledge(group: GroupCommit, acknowledgement: Acknowledgement) -> datetime | None:
     """Acknowledge bytes that mean nothing by themselves; return when, None when the hold was lost.
 
-    On a connection of ``Database.read``.
+    Committed when this returns.
     """
-    row = await _ACKNOWLEDGE.one(connection, acknowledgement.values)
+    row = await group.one(_ACKNOWLEDGE, acknowledgement.values)
     return None if row is None else row["touched_at"]
 
 

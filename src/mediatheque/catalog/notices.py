@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 
-from mediatheque.catalog.database import connection_arguments
+from mediatheque.catalog.connections import connection_arguments
 from mediatheque.telemetry.logs import get_logger
 
 log = get_logger(__name__)

@@ -11,8 +11,9 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from mediatheque.catalog.database import Transaction, driver_connection, stands_alone
+from mediatheque.catalog.connections import driver_connection, stands_alone
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own is not typed
 
@@ -23,7 +24,7 @@ class Prepared:
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
         compiled: Any = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
-        self._text = str(compiled)
+        self.text = str(compiled)
         self._names: list[str] = list(compiled.positiontup)
         self._constants = {
             name: parameter.value
@@ -31,8 +32,13 @@ class Prepared:
             if not parameter.required
         }
 
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """Return the values of the parameters as the driver takes them, in order."""
+        given = {**self._constants, **values}
+        return [given[name] for name in self._names]
+
     async def one(
-        self, connection: Transaction, values: Mapping[str, Any]
+        self, connection: AsyncConnection, values: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
         """Run it with the values of its parameters; return the row, by the names of its columns.
 
@@ -43,12 +49,9 @@ class Prepared:
         if not stands_alone(connection):
             found = (await connection.execute(self._statement, values)).mappings().one_or_none()
             return None if found is None else dict(found)
-        given = {**self._constants, **values}
         driver = await driver_connection(connection)
         try:
-            row: asyncpg.Record | None = await driver.fetchrow(
-                self._text, *[given[name] for name in self._names]
-            )
+            row: asyncpg.Record | None = await driver.fetchrow(self.text, *self.arguments(values))
         except BaseException:
             # The pool does not see what the driver says, nor what a cancelled call left behind.
             await connection.invalidate()

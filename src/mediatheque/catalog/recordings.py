@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from mediatheque.catalog.database import Transaction
+from mediatheque.catalog.group_commit import GroupCommit, Grouped
 from mediatheque.catalog.intakes import ACKNOWLEDGED, SEGMENTS_CHANGED, Acknowledgement
 from mediatheque.catalog.prepared import Prepared
 from mediatheque.catalog.tables import intakes, jobs, medias, recording_chunks, recordings
@@ -79,7 +80,7 @@ _NUMBERED = (
     )
     .cte("numbered")
 )
-_ADD_CHUNK = Prepared(
+_ADD_CHUNK = Grouped(
     select(_COUNTED.c.chunks, _COUNTED.c.size, _COUNTED.c.updated_at).add_cte(
         *SEGMENTS_CHANGED, _NUMBERED
     )
@@ -192,7 +193,7 @@ async def remove_forgotten(transaction: Transaction, *, limit: int) -> int:
 
 
 async def add_chunk(
-    connection: Transaction,
+    group: GroupCommit,
     acknowledgement: Acknowledgement,
     recording: Recording,
     *,
@@ -201,12 +202,18 @@ async def add_chunk(
 ) -> Recording | None:
     """Acknowledge the next chunk of a recording; return the recording with it.
 
-    One statement, so that on a connection that only reads it is a transaction of its own. None,
-    with nothing changed, when the hold of the intake was lost.
+    Committed when this returns. None, with nothing changed, when the hold of the intake was lost.
     """
     values = {"recording_id": recording.id, "bytes": size, "hash": blake3}
-    counted = await _ADD_CHUNK.one(connection, values | acknowledgement.values)
-    return None if counted is None else replace(recording, **counted)
+    counted = await group.one(_ADD_CHUNK, values | acknowledgement.values)
+    if counted is None:
+        return None
+    return replace(
+        recording,
+        chunks=counted["chunks"],
+        size=counted["size"],
+        updated_at=counted["updated_at"],
+    )
 
 
 async def chunk(transaction: Transaction, recording_id: UUID, number: int) -> Chunk | None:

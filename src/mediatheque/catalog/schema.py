@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from mediatheque.catalog.database import Database, driver_connection, driver_url
+from mediatheque.catalog.connections import driver_connection, driver_url
+from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import UnavailableError
 
 _LOCK = 0x4D54515F5343484D  # "MTQ_SCHM": one migrates, others wait

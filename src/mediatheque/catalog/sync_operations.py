@@ -27,7 +27,8 @@ from sqlalchemy import (
     update,
 )
 
-from mediatheque.catalog.database import Transaction, driver_connection
+from mediatheque.catalog.connections import driver_connection
+from mediatheque.catalog.database import Transaction
 from mediatheque.catalog.given_rows import given_rows
 from mediatheque.catalog.tables import LIVE_JOBS, jobs, sync_operations, syncs
 from mediatheque.domain.jobs import LIVE

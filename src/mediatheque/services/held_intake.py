@@ -15,7 +15,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from mediatheque.catalog import intakes
-from mediatheque.catalog.database import Database, Transaction
+from mediatheque.catalog.database import Database
+from mediatheque.catalog.group_commit import GroupCommit
 from mediatheque.catalog.intakes import Acknowledgement
 from mediatheque.domain.errors import ConflictError, UnavailableError
 from mediatheque.domain.intakes import Intake
@@ -26,7 +27,7 @@ from mediatheque.telemetry.logs import get_logger
 log = get_logger(__name__)
 
 T = TypeVar("T")
-Write = Callable[[Transaction, Acknowledgement], Awaitable[T | None]]
+Write = Callable[[GroupCommit, Acknowledgement], Awaitable[T | None]]
 
 _KEPT_SECONDS = 1.5
 """How long a hold is kept for the next piece: so long nobody else has it when this process dies."""
@@ -121,8 +122,7 @@ class HeldIntake:
         keep = touched_at is not None and self._may_keep and not self.wanted.is_set()
         kept_until = asyncio.get_running_loop().time() + _KEPT_SECONDS
         acknowledgement = self._acknowledgement(appended, kept_for=_KEPT_SECONDS if keep else None)
-        async with self._database.read() as connection:
-            written = await write(connection, acknowledgement)
+        written = await write(self._database.group, acknowledgement)
         if written is None:
             raise _lost()
         self.released = True
@@ -143,10 +143,9 @@ class HeldIntake:
             await self.commit(appended, intakes.acknowledge, touched_at=lambda at: at)
             return
         self._advanced = True
-        async with self._database.read() as connection:
-            touched_at = await intakes.acknowledge(
-                connection, self._acknowledgement(appended, kept_for=self._lease)
-            )
+        touched_at = await intakes.acknowledge(
+            self._database.group, self._acknowledgement(appended, kept_for=self._lease)
+        )
         if touched_at is None:
             self._lost = True
             raise _lost()

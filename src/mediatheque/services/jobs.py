@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from mediatheque.catalog import job_events, jobs
-from mediatheque.catalog.database import Database, Transaction, driver_connection
+from mediatheque.catalog.connections import driver_connection
+from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.access import Principal, owner_scope
 from mediatheque.domain.errors import ConflictError, InvalidError, NotFoundError
 from mediatheque.domain.ids import new_id, parse_id

@@ -271,8 +271,8 @@ class RecordingService:
             return recording
         added = await held.commit(
             appended,
-            lambda connection, acknowledgement: recordings.add_chunk(
-                connection, acknowledgement, recording, size=digest.size, blake3=digest.blake3
+            lambda group, acknowledgement: recordings.add_chunk(
+                group, acknowledgement, recording, size=digest.size, blake3=digest.blake3
             ),
             touched_at=lambda added: added.updated_at,
         )

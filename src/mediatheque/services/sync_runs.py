@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mediatheque.catalog import jobs, sync_buckets, sync_objects, sync_operations, syncs
-from mediatheque.catalog.database import Database, DatabaseUnavailableError, Transaction
+from mediatheque.catalog.connections import DatabaseUnavailableError
+from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.errors import (
     ConflictError,
     MediathequeError,

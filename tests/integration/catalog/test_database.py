@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from mediatheque.catalog.database import Database, driver_url
+from mediatheque.catalog.connections import driver_url
+from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import InvalidError, UnavailableError
 from tests.support.database import a_media, add_medias, execute
 from tests.support.service import free_port

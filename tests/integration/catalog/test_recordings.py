@@ -110,10 +110,10 @@ async def test_who_lost_its_hold_acknowledges_nothing(database: Database, loss: 
         before=before, holder=holder, segments=[Segment("a", 1)], size=1, crc64nvme="crc"
     )
 
+    added = await recordings.add_chunk(
+        database.group, acknowledgement, recording, size=1, blake3="b3"
+    )
     async with database.read() as connection:
-        added = await recordings.add_chunk(
-            connection, acknowledgement, recording, size=1, blake3="b3"
-        )
         assert await recordings.chunk(connection, recording.id, 0) is None
         intake = await intakes.find(connection, recording.media_id)
 

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from mediatheque.catalog.database import driver_url
+from mediatheque.catalog.connections import driver_url
 from mediatheque.catalog.schema import alembic_config, migrate
 from mediatheque.catalog.tables import metadata
 from mediatheque.domain.errors import UnavailableError

@@ -12,7 +12,8 @@ from uuid import UUID
 import pytest
 
 from mediatheque.catalog import intakes
-from mediatheque.catalog.database import Database, Transaction
+from mediatheque.catalog.database import Database
+from mediatheque.catalog.group_commit import GroupCommit
 from mediatheque.domain.errors import DisconnectedError, UnavailableError
 from mediatheque.domain.ids import new_id
 from mediatheque.domain.intakes import Intake
@@ -242,12 +243,10 @@ async def test_after_an_acknowledgement_that_failed_no_other_is_tried(
     acknowledge = intakes.acknowledge
     tried = 0
 
-    async def lose_answer(
-        connection: Transaction, acknowledgement: intakes.Acknowledgement
-    ) -> None:
+    async def lose_answer(group: GroupCommit, acknowledgement: intakes.Acknowledgement) -> None:
         nonlocal tried
         tried += 1
-        await acknowledge(connection, acknowledgement)
+        await acknowledge(group, acknowledgement)
         raise UnavailableError("The database is away.")
 
     async def slow() -> AsyncIterator[bytes]:

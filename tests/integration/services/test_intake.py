@@ -46,8 +46,8 @@ async def commit(held: HeldIntake, recording: Recording, appended: Appended) -> 
     size = appended.size - held.intake.size
     return await held.commit(
         appended,
-        lambda connection, acknowledgement: recordings.add_chunk(
-            connection, acknowledgement, recording, size=size, blake3="b3"
+        lambda group, acknowledgement: recordings.add_chunk(
+            group, acknowledgement, recording, size=size, blake3="b3"
         ),
     )
 

@@ -1,0 +1,92 @@
+"""How the database is reached, and what is said when it is not."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import asyncpg
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mediatheque.domain.errors import InvalidError, UnavailableError
+
+AUTOCOMMIT: Literal["AUTOCOMMIT"] = "AUTOCOMMIT"
+"""The isolation level of connections on which each statement is a transaction of its own."""
+
+CONNECT_SECONDS = 10
+COMMAND_SECONDS = 60
+"""A server that is cut off without a word would be waited for for ever."""
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """It is the database that does not answer, not the store."""
+
+
+def driver_url(url: str) -> str:
+    """Return ``url`` as SQLAlchemy wants it for asyncpg. Raises InvalidError when it is none."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidError("MEDIATHEQUE_DATABASE_URL is not a database URL.") from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise InvalidError(
+            "MEDIATHEQUE_DATABASE_URL must name a PostgreSQL, as in postgresql://host/database."
+        )
+    query = dict(parsed.query)
+    if "sslmode" in query:
+        # The name that PostgreSQL's own tools use; asyncpg takes the same values as "ssl".
+        query["ssl"] = query.pop("sslmode")
+    adapted = parsed.set(drivername="postgresql+asyncpg", query=query)
+    return adapted.render_as_string(hide_password=False)
+
+
+def connection_arguments(url: str) -> dict[str, Any]:
+    """Return what asyncpg needs to reach ``url`` on a connection that is not the pool's."""
+    parsed = make_url(driver_url(url))
+    _, arguments = parsed.get_dialect()().create_connect_args(parsed)
+    return {**arguments, "timeout": CONNECT_SECONDS}
+
+
+async def driver_connection(transaction: AsyncConnection) -> Any:
+    """Return the driver's own connection under a transaction, for the queue's library."""
+    return (await transaction.get_raw_connection()).driver_connection
+
+
+def stands_alone(connection: AsyncConnection) -> bool:
+    """Tell whether each statement on a connection is a transaction of its own."""
+    synchronous = connection.sync_connection
+    assert synchronous is not None  # it is open
+    return synchronous.get_execution_options().get("isolation_level") == AUTOCOMMIT
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raise UnavailableError instead of what the driver raises when the database is away."""
+    try:
+        yield
+    except (InterfaceError, OperationalError, PoolTimeoutError, OSError, TimeoutError) as error:
+        raise _unavailable() from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_connection_failure(error.orig):
+            raise _unavailable() from error
+        raise
+    except asyncpg.InternalClientError as error:  # the server ended in the middle of a word
+        raise _unavailable() from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # see ``prepared``
+        closed = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+        if closed or _is_connection_failure(error):
+            raise _unavailable() from error
+        raise
+
+
+def _is_connection_failure(error: BaseException | None) -> bool:
+    # SQLSTATE classes 08 (connection), 25006 (a standby, which may be promoted), 53 (resources),
+    # 57P (shutdown, restart), 28 (credentials), 3D (no such database).
+    state = getattr(error, "sqlstate", None) or ""
+    return state.startswith(("08", "25006", "53", "57P", "28", "3D"))
+
+
+def _unavailable() -> UnavailableError:
+    return DatabaseUnavailableError("The database does not answer. Try again later.")
