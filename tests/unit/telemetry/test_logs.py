@@ -1,8 +1,11 @@
 """Logs: for people on a terminal, one JSON object a line otherwise."""
 
+import errno
+import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,3 +143,25 @@ def test_libraries_never_show_requests_and_statements(
     logging.getLogger(f"{name}.inside").info("INSERT ... secret")
 
     assert lines(capsys) == []
+
+
+def test_a_line_that_cannot_be_written_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk that logs are kept on may be full."""
+
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", Full())
+    configure_logs("json", "info")
+
+    get_logger("ours").info("lost")
+
+
+def test_what_is_no_json_is_written_as_it_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("json", "info")
+
+    get_logger("ours").info("kept", path=Path("/x"), name="not \udc80 UTF-8")
+
+    (line,) = lines(capsys)
+    assert (line["path"], line["name"]) == (repr(Path("/x")), "not \udc80 UTF-8")

@@ -13,6 +13,7 @@ import structlog
 
 from mediatheque.domain.errors import DisconnectedError
 from mediatheque.doors.http.conditions import field_value
+from mediatheque.telemetry.logs import get_logger
 
 LINGER_BYTES = 8 * 1024 * 1024
 LINGER_SECONDS = 2.0
@@ -28,7 +29,7 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 Record = Callable[[str, str, int, float], None]
 Count = Callable[[int, int], None]
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Observe:
