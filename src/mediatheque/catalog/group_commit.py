@@ -6,6 +6,7 @@ Together they take one connection: what comes while a transaction is under way s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,14 @@ from mediatheque.catalog.prepared import Prepared
 _MOST = 100
 """Statements in one transaction: who comes last shall not wait for too many."""
 
+_LOCK_MILLISECONDS = 1000
+"""How long a transaction waits for one row, as everybody else in it waits as well."""
+
+_CLOSE_SECONDS = 2
+
 _CALLER = "caller"
+_BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+_IN_USE = "The database is busy with the same thing for others. Try again later."
 
 
 class Grouped(Prepared):
@@ -59,7 +67,7 @@ class GroupCommit:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._connection: asyncpg.Connection[Any] | None = None
+        self._connection: asyncpg.Connection | None = None
         self._waiting: list[_Call] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -67,7 +75,8 @@ class GroupCommit:
         """Run a statement with these values; return its row once it is committed.
 
         Raises UnavailableError when the database does not answer: then it may be committed or not,
-        as after a cancellation. Raises what the driver raises when the database refuses it.
+        as after a cancellation; also when others keep its rows locked for a second: then it is not.
+        Raises what the driver raises when the database refuses it.
         """
         call = _Call(statement, values, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
@@ -101,26 +110,32 @@ class GroupCommit:
         try:
             with translated():
                 await self._execute(calls)
-        except DatabaseUnavailableError as error:
-            self._drop()
-            for call in calls:
-                call.fail(error)
-        except Exception as error:  # noqa: BLE001 - the caller's, if it is only one
+        except (asyncpg.PostgresError, asyncpg.DataError) as error:
             if len(calls) == 1:
-                calls[0].fail(error)
+                is_busy = isinstance(error, _BUSY)
+                calls[0].fail(DatabaseUnavailableError(_IN_USE) if is_busy else error)
                 return
             # Nothing was committed. Whoever it was, the others have nothing to do with it.
             for call in calls:
                 await self._commit([call])
+        except DatabaseUnavailableError as error:
+            await self._drop()
+            for call in calls:
+                call.fail(DatabaseUnavailableError(error.detail))
+        except Exception as error:  # noqa: BLE001 - the callers'
+            await self._drop()
+            for call in calls:
+                call.fail(error)
         except BaseException:
-            self._drop()
+            if self._connection is not None:
+                self._connection.terminate()
             raise
 
     async def _execute(self, calls: Sequence[_Call]) -> None:
         if not calls:
             return
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(**connection_arguments(self._url))
+            self._connection = await self._connect()
         statement = calls[0].statement
         rows = await self._connection.fetchmany(
             statement.text,
@@ -134,7 +149,15 @@ class GroupCommit:
         for number, call in enumerate(calls):
             call.end(by_caller.get(number))
 
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
+    async def _connect(self) -> asyncpg.Connection:
+        arguments = connection_arguments(self._url)
+        given = arguments.pop("server_settings", {})
+        patience = {"lock_timeout": str(_LOCK_MILLISECONDS)}
+        return await asyncpg.connect(**arguments, server_settings={**given, **patience})
+
+    async def _drop(self) -> None:
+        """Give the connection up; what the server still does for it is cancelled."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close(timeout=_CLOSE_SECONDS)

@@ -125,11 +125,13 @@ class HeldIntake:
         written = await write(self._database.group, acknowledgement)
         if written is None:
             raise _lost()
-        self.released = True
+        # A renewal that began meanwhile may have lengthened it by more than is believed here.
+        renewed = keep and not self._may_keep
+        self.released = not renewed
         self._now_has(appended)
         if touched_at is not None:
             self.intake = replace(self.intake, touched_at=touched_at(written))
-        if keep:
+        if keep and not renewed:
             self.kept_until = kept_until
             self._appender = None
         return written

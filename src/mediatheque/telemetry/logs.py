@@ -3,7 +3,9 @@
 import contextlib
 import json
 import logging
+import os
 import sys
+import threading
 from typing import Any, TextIO
 
 import structlog
@@ -11,6 +13,7 @@ from structlog.typing import FilteringBoundLogger, Processor
 
 # Without the values of variables, which can be somebody's keys.
 _traceback = structlog.dev.RichTracebackFormatter(show_locals=False)
+_PLAIN = ("event", "level", "logger", "timestamp", "request_id")
 _encoder = json.JSONEncoder(default=repr)  # to make one for every line takes longer than the line
 
 
@@ -66,10 +69,12 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 
 class _Lines:
-    """Writes the lines of the module ``name`` to a stream, each at once.
+    """Writes the lines of the module ``name`` to a stream, whole and one after the other.
 
-    Unlike the library's own it takes no lock that a process which is forked meanwhile inherits.
+    Unlike those of the library it leaves no lock to a process that is forked meanwhile.
     """
+
+    lock = threading.Lock()
 
     def __init__(self, stream: TextIO, name: str) -> None:
         self._stream = stream
@@ -77,12 +82,23 @@ class _Lines:
 
     def msg(self, line: str) -> None:
         """Write a line, if that can be done: nobody's request shall fail because of it."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), _Lines.lock:
             self._stream.write(f"{line}\n")
             self._stream.flush()
 
     debug = info = warning = error = critical = msg
 
 
+def _unlock_in_child() -> None:
+    _Lines.lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlock_in_child)
+
+
 def _as_json(line: Any, **_: Any) -> str:
-    return _encoder.encode(line)
+    try:
+        return _encoder.encode(line)
+    except Exception as error:  # noqa: BLE001 - nobody's request shall fail because of it
+        plain = {name: str(line[name]) for name in _PLAIN if name in line}
+        return _encoder.encode({**plain, "unreadable": type(error).__name__})

@@ -5,8 +5,20 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import BigInteger, Float, Text, bindparam, cast, func, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
+from mediatheque.catalog import group_commit
 from mediatheque.catalog.database import Database
 from mediatheque.catalog.group_commit import Grouped
 from mediatheque.catalog.tables import workers
@@ -26,6 +38,14 @@ _ADDED = (
     .cte("added")
 )
 ADD = Grouped(select(_ADDED.c.name))
+_RENAMED = (
+    update(workers)
+    .where(workers.c.id == bindparam("worker_id"))
+    .values(name="renamed")
+    .returning(workers.c.name)
+    .cte("renamed")
+)
+RENAME = Grouped(select(_RENAMED.c.name))
 SLEEP = Grouped(select(func.pg_sleep(bindparam("number", type_=Float)).label("slept")))
 
 
@@ -158,6 +178,41 @@ async def test_who_gave_up_in_the_middle_leaves_the_others_alone(database: Datab
     assert (await divided(database, 1))["quotient"] == 60
 
 
+async def test_a_row_that_others_keep_locked_delays_the_others_for_a_second_at_most(
+    database: Database, database_url: str
+) -> None:
+    locked = new_id()
+    await database.group.one(ADD, {"worker_id": locked, "by": "locked"})
+    async with database.begin() as transaction:
+        await transaction.execute(
+            select(workers.c.id).where(workers.c.id == locked).with_for_update()
+        )
+        renamed = asyncio.create_task(database.group.one(RENAME, {"worker_id": locked}))
+        others = [asyncio.create_task(divided(database, number)) for number in (1, 2)]
+        later = asyncio.create_task(database.group.one(RENAME, {"worker_id": new_id()}))
+        async with asyncio.timeout(5):
+            assert [row["quotient"] for row in await asyncio.gather(*others)] == [60, 30]
+            assert await later is None
+            with pytest.raises(UnavailableError, match="busy"):
+                await renamed
+        assert await _waiting_for_locks(database_url) == 0
+
+    assert await database.group.one(RENAME, {"worker_id": locked}) is not None
+
+
+async def test_what_takes_too_long_does_not_go_on_when_it_was_given_up(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await divided(database, 1)
+    monkeypatch.setattr(group_commit, "COMMAND_SECONDS", 0.3)
+
+    with pytest.raises(UnavailableError):
+        await database.group.one(SLEEP, {"number": 30})
+
+    sleeping = "SELECT 1 FROM pg_stat_activity WHERE query ~ 'sleep' AND pid <> pg_backend_pid()"
+    assert not await fetch(database_url, sleeping)
+
+
 async def test_a_server_that_is_not_there_is_an_outage() -> None:
     absent = Database(f"postgresql://me:pw@127.0.0.1:{free_port()}/x", connections=1)
     try:
@@ -177,6 +232,13 @@ async def test_what_is_under_way_is_finished_before_it_closes(database_url: str)
 
     assert await adding is not None
     assert await fetch(database_url, "SELECT name FROM workers WHERE name = 'last words'")
+
+
+async def _waiting_for_locks(database_url: str) -> int:
+    waiting = await fetch(
+        database_url, "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    )
+    return len(waiting)
 
 
 _KILL = (

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import text
 
 from mediatheque.catalog import intakes
 from mediatheque.catalog.database import Database, Transaction
@@ -17,6 +18,7 @@ from mediatheque.services import held_intake
 from mediatheque.services.held_intake import HoldLostError
 from mediatheque.services.intake import IntakeBusyError, IntakeClosedError, IntakeService
 from mediatheque.storage.local import LocalStore
+from tests.support.database import fetch
 from tests.support.parts import pieces
 from tests.support.stores import get
 
@@ -340,3 +342,22 @@ async def test_a_kept_hold_of_what_was_closed_and_moved_is_lost(
     assert await get(store, "originals/abc") == b"abc"
     with pytest.raises(IntakeClosedError):
         await add_piece(processes[0], intake_id, b"too late")
+
+
+async def test_a_hold_that_was_renewed_while_it_was_to_be_kept_is_given_back(
+    database: Database, database_url: str, store: LocalStore, intake_id: UUID
+) -> None:
+    """It may last longer than its process believes, and nobody would hear that it is wanted."""
+    service = IntakeService(database, store, lease=0.6)
+    service.keep_while(lambda: True)
+    async with service.hold(intake_id, patience=PATIENT) as held:
+        appended = await held.append(pieces(b"abc"))
+        async with database.begin() as transaction:
+            await transaction.execute(text("SELECT FROM intakes FOR UPDATE"))
+            committing = asyncio.create_task(
+                held.commit(appended, intakes.acknowledge, touched_at=lambda at: at)
+            )
+            await asyncio.sleep(0.4)  # more than a third of the lease
+        await committing
+
+    assert await fetch(database_url, "SELECT 1 FROM intakes WHERE holder IS NULL")

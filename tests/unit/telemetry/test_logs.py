@@ -4,13 +4,18 @@ import errno
 import io
 import json
 import logging
+import multiprocessing
+import os
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
+from mediatheque.telemetry import logs
 from mediatheque.telemetry.logs import configure_logs, get_logger
 
 LIBRARIES = ("botocore", "boto3", "urllib3", "sqlalchemy", "asyncio")
@@ -165,3 +170,53 @@ def test_what_is_no_json_is_written_as_it_is_shown(capsys: pytest.CaptureFixture
 
     (line,) = lines(capsys)
     assert (line["path"], line["name"]) == (repr(Path("/x")), "not \udc80 UTF-8")
+
+
+def test_what_cannot_be_rendered_at_all_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("json", "info")
+
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    get_logger("ours").info("odd", value=Broken())
+    get_logger("ours").info("odd too", value={(1, 2): 3})
+
+    broken, no_key = lines(capsys)
+    assert (broken["event"], broken["unreadable"]) == ("odd", "RuntimeError")
+    assert (no_key["event"], no_key["unreadable"]) == ("odd too", "TypeError")
+
+
+def test_long_lines_of_several_threads_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also to a pipe that takes a part of what is written, as one without a buffer does."""
+    reading, writing = os.pipe()
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True))
+    configure_logs("json", "info")
+
+    def write() -> None:
+        for _ in range(20):
+            get_logger("ours").info("x" * 9000)
+
+    with os.fdopen(reading) as written, ThreadPoolExecutor(7) as threads:
+        arriving = threads.submit(written.readlines)
+        for ended in [threads.submit(write) for _ in range(6)]:
+            ended.result()
+        sys.stderr.close()
+        arrived = arriving.result()
+    assert {len(json.loads(line)["event"]) for line in arrived} == {9000}
+    assert len(arrived) == 120
+
+
+def test_a_process_that_is_forked_while_a_line_is_written_can_write(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("json", "info")
+    with logs._Lines.lock:
+        child = multiprocessing.get_context("fork").Process(
+            target=lambda: get_logger("ours").info("written")
+        )
+        child.start()
+        child.join(10)
+        hangs = child.is_alive()
+        child.kill()
+    assert not hangs
