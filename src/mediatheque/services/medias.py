@@ -115,9 +115,17 @@ class Reception:
         """Leave nothing behind, unless the media was kept."""
         if self._kept or self._upload_id is None:
             return
-        await self._uploads.forget(self._upload_id)
+        # Whose reservation is gone may be a media, by a commit whose answer was lost.
+        if not await self._uploads.forget(self._upload_id) and await self._was_kept():
+            return
+        metrics.UPLOADS.labels("discarded").inc()
         if self._received is not None:
             await self._uploads.delete_objects([self._object_key])
+
+    async def _was_kept(self) -> bool:
+        assert self._upload_id is not None
+        async with self._database.read() as connection:
+            return await medias.find(connection, self._upload_id, owner=None) is not None
 
     async def _existing(self, media: Media) -> Media:
         scope = owner_scope(self._principal)

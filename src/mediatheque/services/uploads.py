@@ -106,7 +106,6 @@ class UploadService:
             stored = await writer.commit()
         except BaseException:
             await writer.abort()
-            metrics.UPLOADS.labels("discarded").inc()
             raise
         metrics.RECEIVED_BYTES.inc(stored.size)
         return Received(upload_id, filename, mime_type, stored)

@@ -1,13 +1,21 @@
 """Receiving medias, also several for one address at once."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from mediatheque.catalog.database import Database, Transaction
 from mediatheque.domain.access import LOCAL_OPERATOR, Principal
-from mediatheque.domain.errors import ConflictError, ExistsError, InvalidError, NotFoundError
+from mediatheque.domain.errors import (
+    ConflictError,
+    ExistsError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+)
 from mediatheque.domain.media import Media
 from mediatheque.domain.paging import Listing
 from tests.support.database import a_media, add_medias, execute, fetch
@@ -88,6 +96,33 @@ async def test_an_upload_that_expired_meanwhile_is_not_kept(
 
     assert await everything(parts) == []
     assert await parts.objects() == set()
+
+
+@pytest.mark.parametrize("loss", [UnavailableError("Away."), asyncio.CancelledError()])
+async def test_bytes_stay_when_only_the_answer_to_the_commit_was_lost(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, loss: BaseException
+) -> None:
+    begin = Database.begin
+
+    @contextlib.asynccontextmanager
+    async def loses_the_answer(database: Database) -> AsyncIterator[Transaction]:
+        async with begin(database) as transaction:
+            yield transaction
+        monkeypatch.undo()
+        raise loss
+
+    async def receive() -> None:
+        async with parts.medias.receive(ALICE) as reception:
+            await reception.take("clip.txt", pieces(b"hello"), size_hint=None)
+            monkeypatch.setattr(Database, "begin", loses_the_answer)
+            await reception.keep(resource="r", key="", public=False, project_id="")
+
+    with pytest.raises(type(loss)):
+        await receive()
+
+    again = await received(parts, b"hello")
+    assert await everything(parts) == [again]
+    assert b"".join([piece async for piece in parts.medias.read(again, 0, 5)]) == b"hello"
 
 
 async def test_the_same_bytes_for_a_taken_address_are_the_media_that_has_it(parts: Parts) -> None:
