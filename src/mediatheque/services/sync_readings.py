@@ -12,12 +12,12 @@ from typing import NamedTuple
 from mediatheque.domain.sync_plan import BucketEntry, Remembered, SourceEntry, settled_ctime
 from mediatheque.services.sync_source import VanishedError, shown
 from mediatheque.storage.beneath import Place
+from mediatheque.storage.fingerprints import Fingerprint
 from mediatheque.storage.hashing import hash_source
 from mediatheque.storage.mirrors import Mirror
 from mediatheque.storage.pace import StoppedError
 from mediatheque.storage.sending import Source, SourceChangedError, SourceReadError
-from mediatheque.storage.sources import Fingerprint, Reason, SourceError, SourceFile, SourceRoots
-from mediatheque.storage.walk import INODE_BITS
+from mediatheque.storage.sources import Reason, SourceError, SourceFile, SourceRoots
 
 _GROUPS_AT_ONCE = 8
 _GROUP_FILES = 32
@@ -126,7 +126,7 @@ class FileReader:
                 looks = file.fingerprint
         except SourceError:
             return False
-        return (looks.size, looks.mtime_ns, looks.inode & INODE_BITS) == (
+        return (looks.size, looks.mtime_ns, looks.inode) == (
             other.size,
             other.mtime_ns,
             other.inode,
@@ -214,7 +214,7 @@ def _is_still(source: SourceEntry, looks: Fingerprint) -> bool:
         looks.size,
         looks.mtime_ns,
         looks.ctime_ns,
-        looks.inode & INODE_BITS,
+        looks.inode,
     )
 
 

@@ -18,7 +18,6 @@ from mediatheque.storage.beneath import Place
 from mediatheque.storage.mirrors import SMALL_BYTES, BlockedError, Mirror, Put, UnstorableError
 from mediatheque.storage.sending import SourceChangedError, SourceReadError
 from mediatheque.storage.sources import Reason, SourceError, SourceFile, SourceRoots
-from mediatheque.storage.walk import INODE_BITS
 
 _TRIES = 3
 _PAUSE_SECONDS = 0.3
@@ -185,7 +184,7 @@ def _done(operation: Operation, source: SourceFile, put: Put, opened_ns: int) ->
         mtime_ns=looked.mtime_ns,
         # As of the opening: a write during the put may have left the times as they were.
         ctime_ns=settled_ctime(looked.ctime_ns, opened_ns),
-        inode=looked.inode & INODE_BITS,
+        inode=looked.inode,
         blake3=put.blake3,
         uploaded=True,
     )

@@ -27,6 +27,7 @@ from mediatheque.services.transfer_sending import FileSending
 from mediatheque.services.transfer_uploads import abandon_uploads, object_key
 from mediatheque.storage.beneath import Place
 from mediatheque.storage.digest import Digest
+from mediatheque.storage.fingerprints import calendar_time
 from mediatheque.storage.pace import StoppedError
 from mediatheque.storage.sending import (
     READ_BYTES,
@@ -145,7 +146,8 @@ class FileSender:
             source.close()
             raise SourceReadError(f"{place.text} cannot be read: {error.strerror}.") from error
         mime_type = sniff(head, storable_name(place.name))
-        return _Opened(source, mime_type, _iso_time(source.fingerprint.mtime_ns))
+        modified = calendar_time(source.fingerprint.mtime_ns)
+        return _Opened(source, mime_type, None if modified is None else modified.isoformat())
 
     def _check_root(self, place: Place) -> None:
         """Raise InvalidError when the operator does not let the place's root be read any more."""
@@ -240,11 +242,3 @@ def _digest(source: SourceFile, sending: FileSending) -> Digest:
         digest.update(piece)
     check_unchanged(source)
     return digest
-
-
-def _iso_time(nanoseconds: int) -> str | None:
-    """Return a file's time as text; None for one that no calendar of ours has."""
-    try:
-        return datetime.fromtimestamp(nanoseconds / 1e9, UTC).isoformat()
-    except (ValueError, OverflowError, OSError):
-        return None

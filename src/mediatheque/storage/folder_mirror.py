@@ -24,6 +24,7 @@ from mediatheque.domain.sync_plan import BucketEntry
 from mediatheque.domain.syncs import MAX_KEY_BYTES
 from mediatheque.storage import durable as disk
 from mediatheque.storage.beneath import Place, best_opener
+from mediatheque.storage.fingerprints import Fingerprint, fingerprint
 from mediatheque.storage.folder_tree import FolderTree, is_nowhere
 from mediatheque.storage.local import INCOMING
 from mediatheque.storage.local_sender import LocalSender
@@ -47,7 +48,7 @@ from mediatheque.storage.sending import (
 )
 from mediatheque.storage.sources import SourceFile
 from mediatheque.storage.stores import Stored
-from mediatheque.storage.walk import INODE_BITS, Found, FoundKind, walk
+from mediatheque.storage.walk import Found, FoundKind, walk
 
 BUCKETS = "buckets"
 """Folder of a store, or part of its prefix, below which the buckets are."""
@@ -334,13 +335,15 @@ def _is_object(found: Found) -> bool:
 
 
 def _entry_of(found: Found) -> BucketEntry:
-    etag = f"{found.inode:x}-{found.mtime_ns:x}-{found.size:x}"
-    return BucketEntry(found.place.relative, found.size, etag)
+    return BucketEntry(found.place.relative, found.size, _etag(found))
 
 
 def _entry(key: bytes, status: os.stat_result) -> BucketEntry:
-    inode = status.st_ino & INODE_BITS
-    return BucketEntry(key, status.st_size, f"{inode:x}-{status.st_mtime_ns:x}-{status.st_size:x}")
+    return BucketEntry(key, status.st_size, _etag(fingerprint(status)))
+
+
+def _etag(looks: Found | Fingerprint) -> str:
+    return f"{looks.inode:x}-{looks.mtime_ns:x}-{looks.size:x}"
 
 
 def _path(key: bytes) -> bytes:

@@ -5,7 +5,6 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -22,6 +21,7 @@ from mediatheque.storage.beneath import (
     raise_if_exhausted,
     stat_place,
 )
+from mediatheque.storage.fingerprints import fingerprint
 from mediatheque.storage.walk import Found, walk
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -60,17 +60,6 @@ class SourceError(InvalidError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What a file looked like: size in bytes, times in nanoseconds since 1970, identity."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    device: int
-
-
 class SourceFile:
     """A regular file, open for reading. Close it, or use it as a context manager.
 
@@ -79,7 +68,7 @@ class SourceFile:
 
     def __init__(self, descriptor: int, status: os.stat_result) -> None:
         self.descriptor = descriptor
-        self.fingerprint = _fingerprint(status)
+        self.fingerprint = fingerprint(status)
 
     @property
     def size(self) -> int:
@@ -94,7 +83,7 @@ class SourceFile:
         (milliseconds, before Linux 6.13) before the file was opened can hide one just after it.
         """
         status = os.fstat(self.descriptor)
-        now = _fingerprint(status)
+        now = fingerprint(status)
         then = self.fingerprint
         if status.st_nlink == 0:  # removing the name changed ctime, so ctime says nothing more
             return (now.size, now.mtime_ns) != (then.size, then.mtime_ns)
@@ -287,16 +276,6 @@ def _without_host(rest: bytes) -> bytes:
             "read; write file:/// and then the path."
         )
     return slash + path
-
-
-def _fingerprint(status: os.stat_result) -> Fingerprint:
-    return Fingerprint(
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        ctime_ns=status.st_ctime_ns,
-        inode=status.st_ino,
-        device=status.st_dev,
-    )
 
 
 def _open_root(root: Path) -> int:

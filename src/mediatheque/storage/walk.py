@@ -20,13 +20,11 @@ from mediatheque.storage.beneath import (
     raise_if_exhausted,
     stat_place,
 )
+from mediatheque.storage.fingerprints import fingerprint
 from mediatheque.storage.sorting import sort_entries
 
 NAMES_IN_MEMORY = 100_000
 """How many names of one folder are held in memory while it is listed; more are sorted on disk."""
-
-INODE_BITS = (1 << 63) - 1
-"""The part of an inode's number that is told: what a signed column of a database holds."""
 
 _LISTED_AT_ONCE = 1000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
@@ -238,14 +236,8 @@ def _look(place: Place, name: bytes, folder: int, opener: Opener, *, follow_link
 
 def _found(place: Place, status: os.stat_result) -> Found:
     if stat.S_ISREG(status.st_mode):
-        return Found(
-            place,
-            FoundKind.FILE,
-            status.st_size,
-            status.st_mtime_ns,
-            status.st_ctime_ns,
-            status.st_ino & INODE_BITS,
-        )
+        looks = fingerprint(status)
+        return Found(place, FoundKind.FILE, looks.size, looks.mtime_ns, looks.ctime_ns, looks.inode)
     if stat.S_ISDIR(status.st_mode):
         return Found(place, FoundKind.LINK_TO_FOLDER)
     return Found(place, FoundKind.SPECIAL)

@@ -96,6 +96,15 @@ async def test_a_copy_whose_origin_is_gone_or_another_is_uploaded(stage: Memory)
         assert stage.stored["b"] == b"one"
 
 
+async def test_a_file_of_the_far_future_is_synced_once(stage: Memory) -> None:
+    stage.write({"a": b"1"})
+    year_2300 = 10_413_792_000_000_000_000  # more than a signed column holds
+    os.utime(stage.root / "a", ns=(year_2300, year_2300))
+
+    assert (await stage.done()).done.files == 1
+    assert (await stage.done()).done.files == 0
+
+
 async def test_two_folders_in_turn_are_one_bucket_each_time(stage: Memory) -> None:
     stage.write({"one/a": b"1", "one/b": b"2", "two/a": b"3", "two/c": b"4"})
     await stage.done("one")

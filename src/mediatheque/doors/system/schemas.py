@@ -14,6 +14,7 @@ from mediatheque.domain.library import Amount, LibraryKind
 from mediatheque.domain.workers import Worker
 from mediatheque.services.folders import Folder
 from mediatheque.services.system import Standing, StoredAmounts
+from mediatheque.storage.fingerprints import calendar_time
 from mediatheque.storage.folders import FolderEntry
 from mediatheque.telemetry.metrics import Throughput
 
@@ -229,7 +230,7 @@ def _item(entry: FolderEntry) -> FolderItem:
         path=_exact(entry.place.path),
         kind="folder" if entry.is_folder else "file",
         size=None if entry.is_folder else entry.size,
-        modified=datetime.fromtimestamp(entry.mtime_ns / 1e9, UTC),
+        modified=calendar_time(entry.mtime_ns),
     )
 
 
