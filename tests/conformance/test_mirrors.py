@@ -14,7 +14,8 @@ from blake3 import blake3
 
 from mediatheque.domain.errors import ConflictError, NotFoundError
 from mediatheque.domain.sync_plan import BucketEntry
-from mediatheque.storage.folder_mirror import BUCKETS, FolderMirror
+from mediatheque.storage.folder_mirror import FolderMirror
+from mediatheque.storage.keys import BUCKETS
 from mediatheque.storage.mirrors import (
     SMALL_BYTES,
     BlockedError,
@@ -136,7 +137,7 @@ def open_prefix(server: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """Open a prefix beside others that start like it, with the keys of the environment."""
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    client, prefix = server.client(), f"test/{uuid.uuid4().hex} +/{BUCKETS}/mirror"
+    client, prefix = server.client(), f"test/{uuid.uuid4().hex} +/{BUCKETS}mirror"
     for neighbour in (f"{prefix}-too/a", f"{prefix}.txt"):
         client.put_object(Bucket=server.bucket, Key=neighbour, Body=b"of somebody else")
     mirror = S3PrefixMirror(S3Bucket(server.bucket, prefix, endpoint=server.endpoint, region=None))

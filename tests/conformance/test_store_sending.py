@@ -19,7 +19,7 @@ from mediatheque.storage.pace import Pace, StoppedError
 from mediatheque.storage.remote import open_remote
 from mediatheque.storage.sending import SourceChangedError, SourceReadError
 from mediatheque.storage.stores import Store
-from tests.support.sending import Recorder, open_source, send
+from tests.support.sending import KEY, Recorder, open_source, send
 from tests.support.stores import get, keys, open_obstore, open_s3, put
 
 KIB = 1 << 10
@@ -60,7 +60,7 @@ def file(tmp_path: Path) -> Callable[[bytes], Path]:
 MakeFile = Callable[[bytes], Path]
 
 
-async def stop_in_the_middle(store: Store, path: Path, key: str = "a/object") -> list[str]:
+async def stop_in_the_middle(store: Store, path: Path, key: str = KEY) -> list[str]:
     """Stop a sending as soon as the store has some bytes; return the ids of its uploads."""
     sending = Recorder(pace=Pace(path.stat().st_size / 2))
     sending.on_advance = lambda _: sending.stop.set()
@@ -85,8 +85,8 @@ async def test_a_sent_object_is_the_file(store: Store, file: MakeFile, size: int
 
     stored = await send(store, file(content), sending=sending)
 
-    assert await get(store, "a/object") == content
-    assert (stored.key, stored.size) == ("a/object", size)
+    assert await get(store, KEY) == content
+    assert (stored.key, stored.size) == (KEY, size)
     assert stored.blake3 == blake3(content).hexdigest()
     assert base64.b64decode(stored.crc64nvme) == checksums.crc64nvme(content).to_bytes(8, "big")
     assert sending.total == size
@@ -99,19 +99,19 @@ async def test_many_files_may_be_sent_at_once(store: Store, tmp_path: Path) -> N
     for number, (path, size) in enumerate(zip(paths, sizes, strict=True)):
         path.write_bytes(LARGEST[number : number + size])
 
-    await asyncio.gather(*(send(store, path, f"a/{path.name}") for path in paths))
+    await asyncio.gather(*(send(store, path, f"originals/1/{path.name}") for path in paths))
 
     for path in paths:
-        assert await get(store, f"a/{path.name}") == path.read_bytes()
+        assert await get(store, f"originals/1/{path.name}") == path.read_bytes()
 
 
 @BOTH_SIZES
 async def test_sending_replaces_the_object(store: Store, file: MakeFile, size: int) -> None:
-    await put(store, "a/object", b"before")
+    await put(store, KEY, b"before")
 
     await send(store, file(LARGE[:size]))
 
-    assert await get(store, "a/object") == LARGE[:size]
+    assert await get(store, KEY) == LARGE[:size]
 
 
 def grow(path: Path) -> None:
@@ -138,7 +138,7 @@ async def test_nothing_is_kept_of_a_file_that_changed(
         change(path)
 
         with pytest.raises(SourceChangedError):
-            await store.send_file(source, "a/object", content_type="video/mp4", sending=Recorder())
+            await store.send_file(source, KEY, content_type="video/mp4", sending=Recorder())
 
     assert await keys(store) == set()
     assert await leftovers(store) == 0
@@ -167,7 +167,7 @@ async def test_a_file_that_cannot_be_read_is_told_apart_from_a_store_that_fails(
         os.close(unreadable)
 
         with pytest.raises(SourceReadError, match="could not be read"):
-            await store.send_file(source, "a/object", content_type="video/mp4", sending=Recorder())
+            await store.send_file(source, KEY, content_type="video/mp4", sending=Recorder())
 
     assert await keys(store) == set()
 
@@ -193,7 +193,7 @@ async def test_a_stopped_sending_can_be_continued(store: Store, file: MakeFile) 
     continued = Recorder(upload_id=next(iter(upload_ids), None))
     stored = await send(store, path, sending=continued)
 
-    assert await get(store, "a/object") == LARGE
+    assert await get(store, KEY) == LARGE
     assert stored.blake3 == blake3(LARGE).hexdigest()
     assert continued.total == len(LARGE)
     assert continued.upload_ids == []
@@ -204,7 +204,7 @@ async def test_nothing_is_left_of_an_abandoned_upload(store: Store, file: MakeFi
     upload_ids = await stop_in_the_middle(store, file(LARGE))
 
     for upload_id in [*upload_ids, *upload_ids, "never-existed"]:
-        await store.abandon("a/object", upload_id)
+        await store.abandon(KEY, upload_id)
 
     assert await keys(store) == set()
     assert await leftovers(store) == 0
@@ -212,8 +212,8 @@ async def test_nothing_is_left_of_an_abandoned_upload(store: Store, file: MakeFi
 
 @pytest.mark.parametrize("store", ["s3"], indirect=True)
 async def test_sweeping_spares_the_uploads_that_are_in_use(store: Store, file: MakeFile) -> None:
-    wanted = await stop_in_the_middle(store, file(LARGE), "a/wanted")
-    await stop_in_the_middle(store, file(LARGE), "a/forgotten")
+    wanted = await stop_in_the_middle(store, file(LARGE), "originals/1/wanted")
+    await stop_in_the_middle(store, file(LARGE), "originals/1/forgotten")
     later = datetime.now(UTC) + timedelta(minutes=1)
 
     assert await store.sweep_unfinished(later, in_use=wanted) == 1
@@ -235,7 +235,7 @@ async def test_a_sending_keeps_its_pace_and_hears_of_a_new_one(
     await task
 
     assert 0.7 + 0.3 < time.monotonic() - started < 10
-    assert await get(store, "a/object") == LARGE[:size]
+    assert await get(store, KEY) == LARGE[:size]
 
 
 @pytest.mark.parametrize("size", [200 * KIB, 9 * MIB])
@@ -246,7 +246,7 @@ async def test_a_sending_that_is_stopped_and_cancelled_ends_soon(
     path = file(LARGE[:size])
     with open_source(path) as source:
         task = asyncio.create_task(
-            store.send_file(source, "a/object", content_type="video/mp4", sending=sending)
+            store.send_file(source, KEY, content_type="video/mp4", sending=sending)
         )
         await asyncio.sleep(0.2)
         threading.Timer(0.3, sending.stop.set).start()

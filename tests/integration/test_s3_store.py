@@ -176,8 +176,45 @@ async def test_a_large_object_may_be_promoted_again_and_is_not_found_when_it_is_
         await store.promote(seen, "originals/2/a")
 
 
+async def test_the_unfinished_uploads_of_others_are_left_alone(
+    store: S3Store, seaweedfs: SeaweedFS
+) -> None:
+    client, name = seaweedfs.client(), await bucket_key(store, "films/theirs")
+    theirs = client.create_multipart_upload(Bucket=seaweedfs.bucket, Key=name)["UploadId"]
+    ours = [
+        client.create_multipart_upload(Bucket=seaweedfs.bucket, Key=await bucket_key(store, key))
+        for key in ("originals/1/a", "staging/1/a", "buckets/b/a")
+    ]
+
+    assert await store.sweep_unfinished(datetime.now(UTC) + timedelta(minutes=1)) == len(ours)
+
+    client.list_parts(Bucket=seaweedfs.bucket, Key=name, UploadId=theirs)
+    client.abort_multipart_upload(Bucket=seaweedfs.bucket, Key=name, UploadId=theirs)
+
+
+async def test_an_upload_that_ends_while_it_is_looked_at_is_none_to_sweep(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch, seaweedfs: SeaweedFS
+) -> None:
+    client = seaweedfs.client()
+    names = [await bucket_key(store, f"originals/{number}/a") for number in (1, 2)]
+    uploads = [
+        client.create_multipart_upload(Bucket=seaweedfs.bucket, Key=name)["UploadId"]
+        for name in names
+    ]
+    touched = S3Store._touched
+
+    def end_first(self: S3Store, key: str, upload_id: str, since: datetime) -> bool:
+        if upload_id == uploads[0]:
+            client.abort_multipart_upload(Bucket=seaweedfs.bucket, Key=key, UploadId=upload_id)
+        return touched(self, key, upload_id, since)
+
+    monkeypatch.setattr(S3Store, "_touched", end_first)
+
+    assert await store.sweep_unfinished(datetime.now(UTC) + timedelta(minutes=1)) == 1
+
+
 async def test_an_upload_is_as_old_as_its_last_part(store: S3Store) -> None:
-    slow = store.writer("a/object", content_type="video/mp4", size_hint=None)
+    slow = store.writer("originals/1/object", content_type="video/mp4", size_hint=None)
     await slow.write(CONTENT[: 8 * MIB + 1])
     await asyncio.sleep(2.1)  # S3 tells times in whole seconds
     between = datetime.now(UTC) - timedelta(seconds=1)
@@ -187,7 +224,7 @@ async def test_an_upload_is_as_old_as_its_last_part(store: S3Store) -> None:
     assert await store.sweep_unfinished(between) == 0
     await slow.commit()
 
-    assert (await existing(store, "a/object")).size == 24 * MIB + 1
+    assert (await existing(store, "originals/1/object")).size == 24 * MIB + 1
 
 
 async def test_reading_goes_on_where_the_connection_broke(
@@ -195,10 +232,10 @@ async def test_reading_goes_on_where_the_connection_broke(
 ) -> None:
     async with run_proxy(seaweedfs.endpoint) as proxy:
         store = open_s3(seaweedfs, monkeypatch, endpoint=proxy.endpoint)
-        await put(store, "a/object", CONTENT)
+        await put(store, "originals/1/object", CONTENT)
         proxy.faults.append(Fault("^GET ", Harm.CUT_ANSWER, times=2))
 
-        assert await get(store, "a/object") == CONTENT
+        assert await get(store, "originals/1/object") == CONTENT
         assert proxy.count("^GET ") == 3
         await store.close()
 

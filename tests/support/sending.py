@@ -10,6 +10,8 @@ from mediatheque.storage.pace import Pace
 from mediatheque.storage.sources import SourceFile
 from mediatheque.storage.stores import Store, Stored
 
+KEY = "originals/1/object"
+
 
 @dataclass
 class Recorder:
@@ -42,7 +44,7 @@ def open_source(path: Path) -> SourceFile:
 async def send(
     store: Store,
     path: Path,
-    key: str = "a/object",
+    key: str = KEY,
     *,
     sending: Recorder | None = None,
     content_type: str = "video/mp4",

@@ -6,7 +6,8 @@ from typing import Any
 
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import UnavailableError
-from mediatheque.storage.folder_mirror import BUCKETS, FolderMirror
+from mediatheque.storage.folder_mirror import FolderMirror
+from mediatheque.storage.keys import BUCKETS
 from tests.support.door_two import fill
 from tests.support.mirrors import MemoryMirror
 from tests.support.syncs import BUCKET, SyncStage

@@ -26,6 +26,7 @@ from mediatheque.storage import durable as disk
 from mediatheque.storage.beneath import Place, best_opener
 from mediatheque.storage.fingerprints import Fingerprint, fingerprint
 from mediatheque.storage.folder_tree import FolderTree, is_nowhere
+from mediatheque.storage.keys import BUCKETS
 from mediatheque.storage.local import INCOMING
 from mediatheque.storage.local_sender import LocalSender
 from mediatheque.storage.mirrors import (
@@ -50,7 +51,6 @@ from mediatheque.storage.sources import SourceFile
 from mediatheque.storage.stores import Stored
 from mediatheque.storage.walk import Found, FoundKind, walk
 
-BUCKETS = "buckets"
 """Folder of a store, or part of its prefix, below which the buckets are."""
 
 _AT_ONCE = 8

@@ -14,6 +14,8 @@ CATALOG_ID = "catalog-id"
 """Object that names the catalog whose objects these are."""
 
 STAGING = "staging/"
+BUCKETS = "buckets/"
+"""What the keys begin with that syncs have in this store, each with the name of its bucket."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -52,6 +54,11 @@ def beside(key: str, mark: str) -> str:
 def staging(upload_id: UUID, attempt: str) -> str:
     """Key under which one attempt to send an upload's bytes waits for its confirmation."""
     return f"{STAGING}{upload_id}/{attempt}"
+
+
+def may_be_ours(key: str) -> bool:
+    """Tell whether a key is where ours are, among which anybody may have put another one."""
+    return key.startswith((ORIGINALS, STAGING, BUCKETS))
 
 
 def owner(key: str) -> UUID | None:

@@ -4,8 +4,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mediatheque.domain.errors import InvalidError
-from mediatheque.storage.folder_mirror import BUCKETS, FolderMirror
-from mediatheque.storage.keys import CATALOG_ID
+from mediatheque.storage.folder_mirror import FolderMirror
+from mediatheque.storage.keys import BUCKETS, CATALOG_ID
 from mediatheque.storage.mirrors import Mirror
 from mediatheque.storage.s3_keys import S3Keys
 
@@ -41,7 +41,7 @@ class Mirrors:
                 reserved_bytes=self._reserved_bytes,
             )
         if self._store.scheme == "s3":
-            prefix = f"{self._store.path.strip('/')}/{BUCKETS}/{bucket}"
+            prefix = f"{self._store.path.strip('/')}/{BUCKETS}{bucket}"
             return _s3_prefix_mirror(self._store.netloc, prefix, self._s3_endpoint)
         raise InvalidError(
             f"A store at {self._store.scheme}:// cannot hold the buckets of syncs. Name the "

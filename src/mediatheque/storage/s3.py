@@ -8,8 +8,11 @@ import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
+from botocore.exceptions import ClientError
+
 from mediatheque.domain.errors import NotFoundError
 from mediatheque.domain.intakes import Intake
+from mediatheque.storage import keys
 from mediatheque.storage.intakes import Appender, Hasher, Target
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_buffers import PartBuffers
@@ -19,6 +22,7 @@ from mediatheque.storage.remote import RemoteStore
 from mediatheque.storage.s3_appender import S3Appender
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_copy import LARGEST_COPY, copy_object
+from mediatheque.storage.s3_errors import is_gone
 from mediatheque.storage.s3_join import S3Join, is_copied, plan_parts
 from mediatheque.storage.s3_runs import S3Runs
 from mediatheque.storage.s3_sender import S3Sender
@@ -183,8 +187,16 @@ class S3Store(RemoteStore):
                 key, upload_id = upload["Key"], upload["UploadId"]
                 if upload["Initiated"] >= before or upload_id in in_use:
                     continue
-                if not self._touched(key, upload_id, before):
+                if not keys.may_be_ours(key.removeprefix(bucket.prefix)):
+                    continue
+                try:
+                    if self._touched(key, upload_id, before):
+                        continue
                     bucket.client.abort_multipart_upload(Bucket=name, Key=key, UploadId=upload_id)
+                except ClientError as error:
+                    if not is_gone(error):
+                        raise
+                else:
                     yield upload_id
 
     def _touched(self, key: str, upload_id: str, since: datetime) -> bool:

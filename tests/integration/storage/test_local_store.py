@@ -15,7 +15,7 @@ from mediatheque.storage.digest import Digest
 from mediatheque.storage.local import INCOMING, LocalStore
 from mediatheque.storage.pace import Pace, StoppedError
 from mediatheque.storage.sending import SourceChangedError
-from tests.support.sending import Recorder, send
+from tests.support.sending import KEY, Recorder, send
 from tests.support.stores import get, keys, put
 
 MIB = 1 << 20
@@ -247,12 +247,12 @@ async def test_holes_stay_holes(tmp_path: Path, data: dict[int, bytes]) -> None:
 
     stored = await send(store, source, sending=sending)
 
-    path = store.local_path("a/object")
+    path = store.local_path(KEY)
     assert path is not None
     assert stored.size == sending.total == path.stat().st_size == 2 * GIB
     assert path.stat().st_blocks * 512 <= source.stat().st_blocks * 512 + 2 * MIB
     for offset, content in data.items():
-        assert await get(store, "a/object", offset, offset + len(content)) == content
+        assert await get(store, KEY, offset, offset + len(content)) == content
     await store.close()
 
 
@@ -266,7 +266,7 @@ async def test_the_digest_of_a_file_with_holes_is_that_of_its_bytes(tmp_path: Pa
     digest = Digest()
     digest.update(source.read_bytes())
     assert (stored.crc64nvme, stored.blake3) == (digest.crc64nvme, digest.blake3)
-    assert await get(store, "a/object") == source.read_bytes()
+    assert await get(store, KEY) == source.read_bytes()
     await store.close()
 
 
@@ -288,12 +288,12 @@ async def test_of_blocks_that_the_copy_shares_the_copy_is_digested(
     digest = Digest()
     digest.update(b"SHARED")
     assert (stored.crc64nvme, stored.blake3) == (digest.crc64nvme, digest.blake3)
-    assert await get(store, "a/object") == b"SHARED"
+    assert await get(store, KEY) == b"SHARED"
 
     source.write_bytes(b"x" * 101)  # as if it had grown just before its blocks were shared
     with pytest.raises(SourceChangedError):
         await send(store, source, "a/other")
-    assert await keys(store) == {"a/object"}
+    assert await keys(store) == {KEY}
     await store.close()
 
 

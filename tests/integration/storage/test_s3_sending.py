@@ -21,7 +21,7 @@ from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.sending import SourceChangedError
 from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
-from tests.support.sending import Recorder, send
+from tests.support.sending import KEY, Recorder, send
 from tests.support.stores import get, keys, open_s3, put
 
 KIB = 1 << 10
@@ -30,7 +30,7 @@ PART = 8 * MIB
 CONTENT = random.Random(5).randbytes(5 * PART + 77)
 TWO_PARTS = CONTENT[: PART + MIB]
 SMALL = CONTENT[: 64 * KIB]
-OBJECT = "^PUT .*/a/object"
+OBJECT = f"^PUT .*/{KEY}"
 PARTS = "^PUT .*partNumber="
 PART_TWO = "^PUT .*partNumber=2"
 BEGIN = "^POST .*uploads"
@@ -114,7 +114,7 @@ async def test_only_missing_parts_are_sent_when_an_upload_is_continued(
     assert proxy.count(PARTS) == proxy.count("^PUT .*partNumber=[456]") == 3
     assert proxy.count(BEGIN) == 0
     assert sending.total == stored.size == len(CONTENT)
-    assert await get(store, "a/object") == CONTENT
+    assert await get(store, KEY) == CONTENT
 
 
 async def test_parts_that_hold_other_bytes_than_the_file_are_sent_again(
@@ -130,7 +130,7 @@ async def test_parts_that_hold_other_bytes_than_the_file_are_sent_again(
 
     assert proxy.count(PARTS) == 4
     assert proxy.count(PART_TWO) == 1
-    assert await get(store, "a/object") == changed
+    assert await get(store, KEY) == changed
 
 
 async def test_an_upload_that_was_cut_into_other_parts_is_begun_anew(
@@ -150,7 +150,7 @@ async def test_an_upload_that_was_cut_into_other_parts_is_begun_anew(
 
     assert len(sending.upload_ids) == 1
     assert proxy.count(PARTS) == 3
-    assert await get(store, "a/object") == shorter
+    assert await get(store, KEY) == shorter
     assert await unfinished(seaweedfs, store) == 0
 
 
@@ -168,7 +168,7 @@ async def test_an_upload_of_a_file_that_now_fits_in_one_part_is_removed(
     await send(store, path, sending=Recorder(upload_id=upload_id))
 
     assert await unfinished(seaweedfs, store) == 0
-    assert await get(store, "a/object") == SMALL
+    assert await get(store, KEY) == SMALL
 
 
 async def test_what_was_completed_before_a_crash_is_not_sent_again(
@@ -191,14 +191,14 @@ async def test_an_upload_that_somebody_removed_is_begun_anew(
     store: S3Store, tmp_path: Path, other: bytes | None
 ) -> None:
     if other is not None:
-        await put(store, "a/object", other)
+        await put(store, KEY, other)
     sending = Recorder(upload_id="removed")
 
     stored = await send(store, write(tmp_path, TWO_PARTS), sending=sending)
 
     assert len(sending.upload_ids) == 1
     assert sending.total == stored.size == len(TWO_PARTS)
-    assert await get(store, "a/object") == TWO_PARTS
+    assert await get(store, KEY) == TWO_PARTS
 
 
 async def test_the_id_of_an_upload_is_kept_before_its_first_part_is_sent(
@@ -240,7 +240,7 @@ async def test_bytes_that_fail_to_arrive_twice_are_sent_a_third_time(
 
     assert proxy.count(line) == 3
     assert sending.total == len(content)
-    assert await get(store, "a/object") == content
+    assert await get(store, KEY) == content
 
 
 @BOTH_WAYS
@@ -299,7 +299,7 @@ async def test_completing_is_safe_when_the_answer_got_lost(
 
     await send(store, write(tmp_path, TWO_PARTS))
 
-    assert await get(store, "a/object") == TWO_PARTS
+    assert await get(store, KEY) == TWO_PARTS
 
 
 async def test_parts_that_the_store_refuses_to_put_together_are_not_continued_with(
@@ -330,7 +330,7 @@ async def test_an_upload_waits_for_a_store_that_does_not_answer_any_more(
     await send(store, path, sending=Recorder(upload_id=first.upload_ids[0]))
 
     assert proxy.count(PARTS) <= 2
-    assert await get(store, "a/object") == CONTENT
+    assert await get(store, KEY) == CONTENT
 
 
 async def test_the_parts_of_a_file_that_shrinks_meanwhile_are_removed(
@@ -353,7 +353,7 @@ async def test_the_content_type_is_kept(
     del line
     await send(store, write(tmp_path, content), content_type="video/x-matroska")
 
-    key = await bucket_key(store, "a/object")
+    key = await bucket_key(store, KEY)
     head = seaweedfs.client().head_object(Bucket=seaweedfs.bucket, Key=key)
     assert head["ContentType"] == "video/x-matroska"
 
@@ -382,7 +382,7 @@ async def test_abandoning_says_when_the_store_does_not_answer(store: S3Store, pr
     )
 
     with pytest.raises(UnavailableError):
-        await store.abandon("a/object", "some-id")
+        await store.abandon(KEY, "some-id")
 
 
 async def test_fewer_requests_are_under_way_after_the_store_said_it_has_too_many(
