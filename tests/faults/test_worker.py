@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import psutil
+import pytest
 
 from tests.support.service import Service, is_worker, running
 
@@ -38,6 +40,25 @@ def test_a_worker_of_a_service_that_was_killed_ends_by_itself(tmp_path: Path) ->
 
         psutil.wait_procs([worker], timeout=10)
         assert not worker.is_running()
+
+
+def test_nobody_waits_for_a_worker_when_the_client_is_gone(tmp_path: Path) -> None:
+    file = tmp_path / "files" / "a.txt"
+    file.parent.mkdir()
+    file.write_bytes(b"abc")
+    roots = {"MEDIATHEQUE_SOURCE_ROOTS": str(file.parent)}
+    with running(tmp_path / "data", roots) as service:
+        worker = worker_of(service)
+        worker.send_signal(signal.SIGSTOP)
+        with pytest.raises(httpx.ReadTimeout):
+            service.http.post(
+                "/transfer_media_segment", json={"media_files": [file.as_uri()]}, timeout=1
+            )
+        deadline = time.monotonic() + 5
+        while '"client_gone": true' not in service.log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        worker.send_signal(signal.SIGCONT)
 
 
 def worker_of(service: Service) -> psutil.Process:

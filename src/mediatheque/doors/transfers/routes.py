@@ -83,11 +83,17 @@ _FILE_PARAMETERS = {
 async def move(
     request: AnyRequest, services: GivenServices, bodies: GivenBodies
 ) -> Response[Moved]:
-    """Transfer at most one segment and return the cursor of the next call."""
+    """Transfer at most one segment and return the cursor of the next call.
+
+    Nobody waits any more for a client that is gone; its segment is moved all the same.
+    """
     values = parse_object(await _json(request, bodies), known=frozenset({"media_files", "cursor"}))
-    transfer = await services.transfers.move(
+    moving = services.transfers.move(
         resolve_principal(), parse_media_files(values), parse_cursor(values)
     )
+    transfer = await while_connected(request.receive, moving)
+    if transfer is None:
+        raise DisconnectedError("The client went away while its segment was moved.")
     headers = {
         "Transfer-Status": transfer.status,
         "Transfer-Progress": f"{transfer.progress:.4f}",
