@@ -1,11 +1,15 @@
 """A PostgreSQL of the operator's own goes away and comes back."""
 
+import errno
 import threading
 from pathlib import Path
 
 import psutil
+import pytest
 
+from mediatheque.catalog import embedded
 from mediatheque.catalog.embedded import EmbeddedPostgres
+from mediatheque.domain.errors import UnavailableError
 from tests.faults.clients import announce, confirm, content_of, listed_files, put, upload
 from tests.faults.remains import files_in, query, wait_until
 from tests.faults.victim import running
@@ -80,3 +84,38 @@ def test_a_start_waits_for_what_a_killed_server_has_left(tmp_path: Path) -> None
         noticing.join()
         started.stop()
     assert "pre-existing shared memory block" in (tmp_path / "postgres" / "log").read_text()
+
+
+def test_a_server_comes_back_when_there_was_no_memory_for_it_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    server.start()
+    launch = EmbeddedPostgres._launch
+    refused: list[EmbeddedPostgres] = []
+
+    def refuse_once(embedded: EmbeddedPostgres) -> None:
+        if not refused:
+            refused.append(embedded)
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        launch(embedded)
+
+    monkeypatch.setattr(embedded, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(EmbeddedPostgres, "_launch", refuse_once)
+    try:
+        assert server._server is not None
+        first = psutil.Process(server._server.pid)
+        for process in [*first.children(recursive=True), first]:
+            process.kill()
+        wait_until(lambda: bool(refused) and is_ready(server))
+        assert server._server.pid != first.pid
+    finally:
+        server.stop()
+
+
+def is_ready(server: EmbeddedPostgres) -> bool:
+    try:
+        server._wait_until_ready()
+    except UnavailableError:
+        return False
+    return True

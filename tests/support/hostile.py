@@ -291,13 +291,6 @@ def write_large(size: int) -> str:
     return "done"
 
 
-def litter(count: int) -> None:
-    """Make files with nothing in them."""
-    for number in range(count):
-        Path(f"part{number}").touch()
-    time.sleep(3600)
-
-
 def write_many(count: int, size: int) -> None:
     for number in range(count):
         with Path(f"part{number}").open("wb") as file:

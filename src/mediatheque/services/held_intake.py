@@ -2,8 +2,8 @@
 
 Whoever loses its hold, because the process stood still or the item was closed, commits nothing.
 Order of a piece: hold the item, make the bytes durable behind those acknowledged, acknowledge them
-in the transaction of whatever they mean. Bytes that no transaction acknowledged count for nothing;
-the next holder writes over them.
+in the transaction of whatever they mean. Bytes that no transaction acknowledged count for nothing,
+and are never written over: who cannot tell whether they count begins another object.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Removing what crashes and clients leave behind.
 
 Three kinds of leftovers are counted: uploads that nobody finished in time, objects that no row
-refers to, and writes that never became an object. Rows that only remember what has ended go, too.
+refers to, and writes that never became an object. Recordings go whose medias people have deleted.
 Every object is under a row's protection from before its first byte (the upload, the file of a
 transfer, the intake) to its end (the media), so that an old object without one can never come into
 use again; it is looked at once more right before it is deleted all the same.

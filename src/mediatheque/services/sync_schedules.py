@@ -109,7 +109,9 @@ class SyncScheduleService:
         principal = Principal(schedule.created_by, schedule.created_role)
         job, started = await start_in(transaction, principal, task)
         if started is None:
-            said.warning("scheduled sync not started", reason="another one goes on", job=job.id)
+            said.warning(
+                "scheduled sync not started", reason="another one goes on", job=str(job.id)
+            )
         else:
             said.info("scheduled sync started", sync=started.number)
 

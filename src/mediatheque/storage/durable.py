@@ -100,9 +100,8 @@ def sync_folder(folder: Path) -> None:
 def make_folder(folder: Path, *, durable: bool) -> None:
     """Create ``folder`` and its missing parents, each durable in the one above it."""
     try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        return
+        # Who made the one that is there may not have made it durable yet.
+        folder.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError:
         make_folder(folder.parent, durable=durable)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -116,6 +115,12 @@ def storage_error(error: OSError) -> MediathequeError:
         return StorageFullError("The store has no room left for this upload.")
     reason = error.strerror or type(error).__name__
     return UnavailableError(f"The store could not be written: {reason}.")
+
+
+def reading_error(error: OSError) -> MediathequeError:
+    """Translate what the operating system said of a read into an answer for people."""
+    reason = error.strerror or type(error).__name__
+    return UnavailableError(f"The store could not be read: {reason}. Try again later.")
 
 
 def rename(source: Path, target: Path, *, durable: bool) -> None:

@@ -29,7 +29,7 @@ from mediatheque.storage.local_join import LocalJoin
 from mediatheque.storage.local_sender import LocalSender
 from mediatheque.storage.local_writer import LocalWriter, WriteBudget
 from mediatheque.storage.segments import join_by_merging, joined, joined_now
-from mediatheque.storage.sending import Sending, Source, in_thread
+from mediatheque.storage.sending import Sending, Source, in_thread, opened_in_thread
 from mediatheque.storage.stores import ObjectInfo, Stored
 
 INCOMING = ".incoming"
@@ -108,24 +108,25 @@ class LocalStore:
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """See ``Store.read``."""
         try:
-            descriptor = await self._run(lambda: os.open(self._path(key), os.O_RDONLY))
+            async with opened_in_thread(self._threads, self._path(key), os.O_RDONLY) as descriptor:
+                position = start
+                while end is None or position < end:
+                    wanted = _READ_BYTES if end is None else min(_READ_BYTES, end - position)
+                    piece = await in_thread(
+                        self._threads, partial(os.pread, descriptor, wanted, position)
+                    )
+                    if not piece:
+                        return
+                    position += len(piece)
+                    yield piece
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no object {key}.") from error
-        try:
-            position = start
-            while end is None or position < end:
-                wanted = _READ_BYTES if end is None else min(_READ_BYTES, end - position)
-                piece = await self._run(lambda w=wanted, p=position: os.pread(descriptor, w, p))  # type: ignore[misc]
-                if not piece:
-                    return
-                position += len(piece)
-                yield piece
-        finally:
-            os.close(descriptor)
+        except OSError as error:
+            raise disk.reading_error(error) from error
 
     async def head(self, key: str) -> ObjectInfo | None:
         """See ``Store.head``."""
-        return await self._run(lambda: self._info(self._path(key)))
+        return await self._ask(lambda: self._info(self._path(key)))
 
     async def delete(self, key: str) -> None:
         """See ``Store.delete``. The emptied folder of the object goes with it."""
@@ -177,7 +178,7 @@ class LocalStore:
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """See ``Store.list``. In no particular order."""
         found = self._walk(self._root, prefix)
-        while batch := await self._run(lambda: list(itertools.islice(found, _LIST_BATCH))):
+        while batch := await self._ask(lambda: list(itertools.islice(found, _LIST_BATCH))):
             for info in batch:
                 yield info
 
@@ -186,7 +187,7 @@ class LocalStore:
     ) -> int:
         """See ``Store.sweep_unfinished``. A live writer touches its file all the time."""
         del in_use
-        return await self._run(lambda: self._sweep(before.timestamp()))
+        return await self._ask(lambda: self._sweep(before.timestamp()))
 
     def local_path(self, key: str) -> Path | None:
         """See ``Store.local_path``."""
@@ -204,13 +205,20 @@ class LocalStore:
 
     async def free_bytes(self) -> int | None:
         """See ``Store.free_bytes``."""
-        return await self._run(lambda: disk.free_bytes(self._root))
+        return await self._ask(lambda: disk.free_bytes(self._root))
 
     async def close(self) -> None:
         """See ``Store.close``."""
         await asyncio.to_thread(self._appenders.shutdown)
         await asyncio.to_thread(self._senders.shutdown)
         await asyncio.to_thread(self._threads.shutdown)
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        """Run what only looks. Raises UnavailableError when the disk does not answer."""
+        try:
+            return await self._run(work)
+        except OSError as error:
+            raise disk.reading_error(error) from error
 
     async def _run(self, work: Callable[[], T], threads: ThreadPoolExecutor | None = None) -> T:
         loop = asyncio.get_running_loop()
@@ -227,7 +235,8 @@ class LocalStore:
 
     def _probe(self) -> None:
         folder = self._root / INCOMING
-        self._root.mkdir(parents=True, exist_ok=True)
+        if not self._root.exists():  # what it lies in may be nobody's to read
+            disk.make_folder(self._root, durable=self._durable)
         disk.make_folder(folder, durable=self._durable)
         probe = folder / f"probe-{uuid.uuid4().hex}"
         try:

@@ -6,6 +6,7 @@ work on the event loop would keep every other request waiting.
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -102,10 +103,16 @@ class LocalWriter:
         """See ``ObjectWriter.abort``."""
         if self._closed:
             return
+        self._close()
+        # A cancelled caller must not leave its file behind.
+        await asyncio.shield(self._let_go())
+
+    async def _let_go(self) -> None:
         if self._writing is not None:
             await asyncio.wait([self._writing])
-        self._close()
-        await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
+            self._writing.exception()
+        with contextlib.suppress(OSError):  # what stays is swept as after a crash
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
 
     def _close(self) -> None:
         self._closed = True

@@ -5,8 +5,9 @@ import contextlib
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from mediatheque.domain.errors import ConflictError, UnavailableError
@@ -110,6 +111,24 @@ async def in_thread(threads: Executor, work: Callable[[], T]) -> T:
         if not ended.cancelled():
             ended.exception()
         raise
+
+
+@contextlib.asynccontextmanager
+async def opened_in_thread(
+    threads: Executor, path: Path, flags: int, mode: int = 0o600
+) -> AsyncIterator[int]:
+    """Open a file in one of ``threads`` for the block, in which threads use its descriptor.
+
+    Raises what ``os.open`` raises.
+    """
+    descriptors: list[int] = []
+    try:
+        # Kept where it is found even when whoever waits for it is cancelled.
+        await in_thread(threads, lambda: descriptors.append(os.open(path, flags, mode)))
+        yield descriptors[0]
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 async def send_by_writer(

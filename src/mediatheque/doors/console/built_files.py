@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from mediatheque.doors.http.accept import qualities
+
 BUILT = Path(__file__).with_name("built")
 """Where ``make console`` puts them, and a wheel has them."""
 
@@ -27,7 +29,7 @@ class BuiltFile:
 
     def smallest(self, accepted: str) -> tuple[bytes, str | None]:
         """Return the bytes for a client with this ``Accept-Encoding``, and their coding."""
-        offered = {coding.partition(";")[0].strip() for coding in accepted.split(",")}
+        offered = {coding for coding, quality in qualities(accepted) if quality > 0}
         for coding, content in self.encoded.items():
             if coding in offered:
                 return content, coding

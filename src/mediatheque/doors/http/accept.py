@@ -19,7 +19,7 @@ def prefers(field: str | None, kinds: tuple[str, ...], *, over: str) -> bool:
     """
     wanted = _NOT_WANTED
     others: list[tuple[int, Weight]] = []
-    for media_range, quality in _media_ranges(field or ""):
+    for media_range, quality in qualities(field or ""):
         exactness = _exactness(media_range)
         if media_range.startswith(kinds):
             wanted = max(wanted, (quality, exactness))
@@ -30,8 +30,8 @@ def prefers(field: str | None, kinds: tuple[str, ...], *, over: str) -> bool:
     return wanted[0] > 0 and wanted > other
 
 
-def _media_ranges(field: str) -> list[tuple[str, float]]:
-    """Return the media ranges of a header with their qualities, in lower case."""
+def qualities(field: str) -> list[tuple[str, float]]:
+    """Return what such a header names with the quality (0 to 1) of each, in lower case."""
     found = []
     for item in field.lower().split(","):
         media_range, *parameters = item.split(";")

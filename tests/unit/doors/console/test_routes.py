@@ -88,6 +88,7 @@ async def test_a_console_that_was_not_built_says_how(
         ("gzip, deflate, br, zstd", "br"),
         ("gzip;q=1.0, *;q=0", "gzip"),
         ("deflate", None),
+        ("br;q=0, GZIP", "gzip"),
         ("identity", None),
     ],
 )
