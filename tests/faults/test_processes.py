@@ -50,6 +50,17 @@ def test_a_killed_web_process_is_replaced_while_the_service_goes_on(victim: Vict
         assert upload(http, "after", CONTENT).status_code == 200
 
 
+def test_web_processes_that_are_killed_again_and_again_are_replaced(victim: Victim) -> None:
+    for _ in range(3):
+        wait_until(lambda: len(victim.web_processes()) == 2)
+        killed = max(victim.web_processes(), key=lambda process: process.create_time())
+        killed.kill()
+        wait_until(lambda killed=killed: not killed.is_running())  # type: ignore[misc]
+
+    wait_until(lambda: len(victim.web_processes()) == 2)
+    wait_until(lambda: all(answers(victim, "/ready") for _ in range(10)))
+
+
 def test_a_killed_database_is_unavailable_until_it_is_back_by_itself(victim: Victim) -> None:
     ticket = announce(victim.http, "pending", len(CONTENT))
     assert put(victim.http, ticket, CONTENT).status_code == 200

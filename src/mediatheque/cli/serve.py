@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from cyclopts import Parameter
-from granian import Granian
 from granian.constants import Interfaces
 
 from mediatheque.cli import forks
 from mediatheque.cli.data_dir import embedded_database, make_data_dir, only_service
 from mediatheque.cli.exits import Exit
 from mediatheque.cli.job_worker import job_worker
+from mediatheque.cli.web_processes import WebProcesses
 from mediatheque.config import Settings, environment_variable, read_settings, unknown_variables
 from mediatheque.telemetry.logs import configure_logs, get_logger
 
@@ -150,7 +150,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def _serve_web(settings: Settings) -> None:
-    server = Granian(
+    server = WebProcesses(
         f"{_APPLICATION}:create_app",
         interface=Interfaces.ASGI,
         address=settings.host,
