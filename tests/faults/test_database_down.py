@@ -62,20 +62,30 @@ def test_everything_but_health_is_503_while_the_database_is_away(tmp_path: Path)
         back.stop()
 
 
-def test_a_start_waits_for_what_a_killed_server_has_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("slow", "remains"),
+    [
+        ("a session", "pre-existing shared memory block"),
+        ("the server itself", 'lock file "postmaster.pid" already exists'),
+    ],
+)
+def test_a_start_waits_for_what_a_killed_server_has_left(
+    tmp_path: Path, slow: str, remains: str
+) -> None:
     killed, started = EmbeddedPostgres(tmp_path), EmbeddedPostgres(tmp_path)
     killed.start()
     assert killed._server is not None
     assert killed._lock is not None
     server = psutil.Process(killed._server.pid)
     server = next(p for p in [server, *server.children()] if p.name() == "postgres")
-    session = server.children()[0]
-    session.suspend()  # it does not notice at once that its server is gone
+    left = server.children()[0] if slow == "a session" else server
+    left.suspend()  # it does not notice at once that it is to end
     killed._stopping.set()
-    server.kill()
-    killed._server.wait(10)
+    if left != server:
+        server.kill()
+        killed._server.wait(10)
     killed._lock.close()
-    noticing = threading.Timer(1.5, session.resume)
+    noticing = threading.Timer(1.5, left.kill)
     noticing.start()
     try:
         started.start()
@@ -83,7 +93,7 @@ def test_a_start_waits_for_what_a_killed_server_has_left(tmp_path: Path) -> None
     finally:
         noticing.join()
         started.stop()
-    assert "pre-existing shared memory block" in (tmp_path / "postgres" / "log").read_text()
+    assert remains in (tmp_path / "postgres" / "log").read_text()
 
 
 def test_a_server_comes_back_when_there_was_no_memory_for_it_at_first(

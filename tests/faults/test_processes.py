@@ -115,6 +115,17 @@ def test_everything_ends_with_a_killed_supervisor_and_starts_again(victim: Victi
     assert victim.http.get("/medias/files/kept").content == CONTENT
 
 
+def test_a_killed_service_can_be_started_again_at_once(victim: Victim) -> None:
+    supervisor = victim.processes()[0]
+    supervisor.kill()
+    assert victim.process is not None
+    victim.process.wait()
+
+    victim.start()  # while what is left of it notices
+    wait_until(lambda: answers(victim, "/ready"))
+    assert victim.http.get("/medias/files/kept").content == CONTENT
+
+
 def test_web_processes_that_are_still_starting_end_with_a_killed_supervisor(victim: Victim) -> None:
     """One that stayed would hold the port and the data directory for ever."""
     victim.stop()

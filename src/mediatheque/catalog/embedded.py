@@ -31,8 +31,10 @@ _OWNER = "mediatheque"
 _UNPRIVILEGED = "nobody"
 _LONGEST_SOCKET_FOLDER = 80
 _START_SECONDS = 600
-_REMAINS = "pre-existing shared memory block"
-_REMAINS_SECONDS = 15.0
+_REMAINS = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
+"""What a server says that finds those of one that was killed and has not ended yet."""
+
+_REMAINS_SECONDS = 30.0
 _STOP_SECONDS = 60
 _RETRY_SECONDS = 1.0
 _SETTINGS = {
@@ -160,9 +162,10 @@ class EmbeddedPostgres:
             if answer.returncode == 0:
                 return
             if self._server is not None and self._server.poll() is not None:
-                # Sessions of a server that was killed may outlive it for a moment.
+                # It may take a slow disk some seconds to let go of a server that was killed.
                 waited = time.monotonic() - started > _REMAINS_SECONDS
-                if waited or _REMAINS not in self._last_words():
+                words = self._last_words()
+                if waited or not any(remains in words for remains in _REMAINS):
                     break
                 time.sleep(0.2)
                 self._launch()

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -12,6 +13,9 @@ from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.cli.exits import Exit
 from mediatheque.config import Settings
 from mediatheque.domain.errors import MediathequeError
+
+_ENDING_SECONDS = 2.0
+"""What the processes of a service take at most to find that it was killed."""
 
 
 def make_data_dir(data_dir: Path) -> None:
@@ -42,6 +46,19 @@ def only_service(data_dir: Path) -> Iterator[None]:
                 )
             )
         yield
+
+
+def let_end(data_dir: Path) -> None:
+    """Wait a moment for a service on the data directory that was killed, until all of it is gone.
+
+    Returns all the same when one goes on, whoever that concerns.
+    """
+    deadline = time.monotonic() + _ENDING_SECONDS
+    with contextlib.suppress(OSError):  # a folder that cannot be written is complained of later
+        while (data_dir / "lock").exists() and service_runs(data_dir):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.05)
 
 
 def service_runs(data_dir: Path) -> bool:

@@ -22,7 +22,7 @@ from cyclopts import Parameter
 from granian.constants import Interfaces
 
 from mediatheque.cli import forks
-from mediatheque.cli.data_dir import embedded_database, make_data_dir, only_service
+from mediatheque.cli.data_dir import embedded_database, let_end, make_data_dir, only_service
 from mediatheque.cli.exits import Exit
 from mediatheque.cli.job_worker import job_worker
 from mediatheque.cli.web_processes import WebProcesses
@@ -51,6 +51,7 @@ def serve(
     for name in unknown_variables(os.environ):
         log.warning("there is no such setting", variable=name)
     signal.signal(signal.SIGTERM, _stop_starting)
+    let_end(settings.data_dir)
     if (reason := check_address(settings)) is not None:
         sys.exit(Exit.ADDRESS.because(reason))
     make_data_dir(settings.data_dir)
