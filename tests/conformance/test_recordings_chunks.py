@@ -146,7 +146,7 @@ def test_of_a_bad_form_nothing_is_kept(
 
 
 @pytest.mark.parametrize("place", [{}, {"Chunk_Index": 1}, {"Upload_Offset": 3}])
-@pytest.mark.parametrize("body", [(b"", None), (form(file_field(b"")), FORM)])
+@pytest.mark.parametrize("body", [(b"", None), (form(file_field(b"")), FORM), (b"", FORM)])
 def test_an_empty_chunk_is_acknowledged_and_is_nothing(
     local_service: Service, body: tuple[bytes, str | None], place: dict[str, int]
 ) -> None:

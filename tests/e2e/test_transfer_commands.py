@@ -234,6 +234,8 @@ async def test_jobs_are_listed_shown_and_signalled(
     assert f"id\t{started.id}\n" in facts.out
     assert paused.code == 0, paused
     eventually(lambda: client.jobs.find(started.id).status == "paused")
+    unknown = await call(service.url, "jobs", "cancel", "--status", "nosuch", capture=capsys)
+    assert (unknown.code, unknown.out) == (2, "")
     several = await call(
         service.url, "jobs", "cancel", "--status", "paused", "--json", capture=capsys
     )

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 from cyclopts import App, Parameter
 
@@ -18,12 +18,12 @@ _TRANSFER = "transfer"
 app = App(name="jobs", help="List jobs, watch them, pause, resume, cancel and retry them.")
 
 Statuses = Annotated[
-    tuple[str, ...],
+    tuple[Literal["pending", "running", "paused", "completed", "errored", "cancelled"], ...],
     Parameter(
         name="--status",
         negative=(),
         show_default=False,
-        help="pending, running, paused, completed, errored, cancelled; may be repeated.",
+        help="May be repeated.",
     ),
 ]
 Classes = Annotated[

@@ -121,8 +121,8 @@ def translate(error: ClientError | BotoCoreError | HTTPError, place: str) -> Med
     """Return our error for one of boto3's or urllib3's; its sentence holds no secrets."""
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return UnavailableError(
-            f"There are no credentials for {place}. Set AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY."
+            f"{place} asks for credentials, and there are none. Set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY where the service runs, or give a sync keys of its own."
         )
     if not isinstance(error, ClientError):
         return UnavailableError(

@@ -23,6 +23,7 @@ from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import (
     JSON,
     base_url,
+    content_length,
     media_type,
     parse_pairs,
     parse_query,
@@ -192,7 +193,7 @@ async def _chunk(
     """Open the chunk that a request carries: its bytes, and the digests that they must have."""
     digests = parse_content_digest(field_value(request.scope["headers"], b"content-digest"))
     async with aclosing(bodies.pieces(request)) as body:
-        if media_type(request) != _MULTIPART:
+        if media_type(request) != _MULTIPART or content_length(request) == 0:
             yield body, digests
             return
         # A digest is that of the whole body, and the chunk is only the file in it.
