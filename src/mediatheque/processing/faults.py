@@ -4,13 +4,14 @@ from typing import Any
 
 import av
 
-from mediatheque.processing.inspection import Inspection
+from mediatheque.processing.inspection import ENOUGH, Inspection
 from mediatheque.processing.opening import Film
 from mediatheque.processing.timeline import PICTURE_HOLE, SOUND_HOLE, Span, merged, shared
 
 MOST_GAPS = 50
-ENOUGH = 0.98
-"""Share of a file's bytes that packets must reach for nothing to be missing at its end."""
+_LATEST_BEGINNING = 1.0
+_LIVE = {"webm", "matroska", "mp4"}
+"""Formats of recorders, whose clocks begin with 0."""
 
 
 def find_gaps(film: Film, seen: Inspection) -> list[Span]:
@@ -39,6 +40,8 @@ def _lost(film: Film, seen: Inspection) -> list[Span]:
 def find_faults(film: Film, seen: Inspection, meta: dict[str, Any]) -> list[str]:
     """Return what is wrong, in sentences for people who know no codecs."""
     said = [*_said_of_the_end(film, seen, meta)]
+    if seen.begins > _LATEST_BEGINNING and meta["format"] in _LIVE and "coverage" in meta:
+        said.append(f"It begins at {seen.begins:.1f} s; what came before may have been lost.")
     if seen.faults:
         said.append("The file is damaged in the middle; what was there cannot be shown.")
     lost = _lost(film, seen)
@@ -65,7 +68,8 @@ def find_faults(film: Film, seen: Inspection, meta: dict[str, Any]) -> list[str]
 
 def _said_of_the_end(film: Film, seen: Inspection, meta: dict[str, Any]) -> list[str]:
     coverage: float = meta.get("coverage", 1.0)
-    if coverage < ENOUGH or seen.broken:
+    is_cut = seen.ended_early and not seen.faults
+    if (coverage < ENOUGH and not is_cut) or seen.broken:
         share = f" only {coverage:.0%} of it could be read;" if coverage < ENOUGH else ""
         return [f"The file is damaged:{share} what comes behind is lost."]
     said = (film.container.duration or 0) / av.time_base

@@ -14,8 +14,12 @@ from mediatheque.processing.timeline import Track
 
 WHOLE = 256 << 20
 """Bytes up to which every packet is read just to measure; of more, the beginning and the end."""
+ENOUGH = 0.98
+"""Share of a file's bytes that packets must reach for nothing to be missing at its end."""
 _HEAD_PACKETS = 5000
 _EVERY = 256
+_MOST_MISSING = 300
+"""Packets in a row that may be missing: some seconds of sound."""
 
 
 class Copy(Protocol):
@@ -34,7 +38,9 @@ class Inspection:
     ``reached`` is the byte up to which packets reach; ``broken`` tells that reading ended in an
     error, ``ended_early`` that the container ends within one of its elements; ``faults`` counts
     the places at which it is damaged; ``restarts`` are the seconds at which a second recording
-    begins behind the first. Not ``whole``: only the beginning and the end were read.
+    begins behind the first; ``begins`` is what the container calls the time of its beginning, in
+    seconds, which all others here are counted from. Not ``whole``: only the beginning and the end
+    were read.
     """
 
     def __init__(self, film: Film, size: int, *, strict: bool, whole: bool) -> None:
@@ -42,6 +48,7 @@ class Inspection:
         self.tracks = {s.index: Track(s, start=start, strict=strict) for s in film.streams}
         self.video = PictureSampler(film.video, size) if film.video is not None else None
         self.audio = SoundSampler(film.audio) if film.audio is not None else None
+        self.begins = start
         self.whole = whole
         self.size = size
         self.reached = 0
@@ -144,7 +151,7 @@ def _read(film: Film, seen: Inspection, copy: Copy | None) -> Iterator[int]:
 
 def _packets(film: Film, seen: Inspection) -> "Iterator[Packet[Any]]":
     if seen.whole:
-        yield from film.container.demux(film.streams)
+        yield from _all_packets(film, seen)
         return
     for number, packet in enumerate(film.container.demux(film.streams)):
         yield packet
@@ -155,6 +162,26 @@ def _packets(film: Film, seen: Inspection) -> "Iterator[Packet[Any]]":
     for track in seen.tracks.values():
         track.forget()
     yield from film.container.demux(film.streams)
+
+
+def _all_packets(film: Film, seen: Inspection) -> "Iterator[Packet[Any]]":
+    """Yield all packets that are there.
+
+    In a file that breaks off, those of one stream may lie behind missing ones of the other. libav
+    ends at each that is missing, and goes on behind it when it is asked again.
+    """
+    missing = ends = 0
+    while missing < _MOST_MISSING:
+        missing += 1
+        for packet in film.container.demux(film.streams):
+            if packet.size:
+                missing = 0
+                seen.ended_early = seen.ended_early or ends > 0
+            yield packet
+        ends += 1
+        is_cut = seen.reached < ENOUGH * seen.size
+        if not is_cut or not film.container.format.name.startswith("mov,"):
+            return
 
 
 def _place_anew(track: Track, packet: "Packet[Any]", seen: Inspection) -> bool:

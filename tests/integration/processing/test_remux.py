@@ -1,6 +1,7 @@
 """Recordings are put into a container that can be sought in, and what was lost is told."""
 
 import random
+import re
 import resource
 from collections.abc import Iterator
 from itertools import pairwise
@@ -163,6 +164,17 @@ def test_a_lost_piece_leaves_a_gap(tmp_path: Path, codec: Codec) -> None:
     assert play(worked.path("processed.webm")).duration == pytest.approx(SECONDS, abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("codec", "piece", "before"), [("vp8", rb"\x1f\x43\xb6\x75", 0), ("h264", b"moof", 4)]
+)
+def test_a_lost_beginning_is_told(tmp_path: Path, codec: Codec, piece: bytes, before: int) -> None:
+    data = make_recording(codec, SECONDS)
+    begins = [found.start() - before for found in re.finditer(piece, data)]
+    worked = work(data[: begins[0]] + data[begins[3] :], tmp_path, Step.REMUX)
+    lost = SECONDS - worked.meta["duration"]
+    assert f"It begins at {lost:.1f} s" in worked.warnings
+
+
 def test_a_second_recording_behind_the_first_is_kept(tmp_path: Path) -> None:
     worked = work(make_recording("vp8", SECONDS) * 2, tmp_path, Step.REMUX)
     assert "The recording begins anew at 6.0 s" in worked.warnings
@@ -180,6 +192,19 @@ def test_a_recording_that_breaks_off_plays_to_there(tmp_path: Path, codec: Codec
     played = play(made)
     assert 2.5 < played.duration < 4.2
     assert played.duration == pytest.approx(worked.meta["duration"], abs=0.03)
+
+
+def test_of_a_fragment_that_breaks_off_everything_is_kept_that_arrived(tmp_path: Path) -> None:
+    """Its sound lies behind its picture, so that libav ends at the first sound that is missing."""
+    data = make_recording("h264", SECONDS)
+    last = data.rindex(b"moof")
+    cut = data[: last + (len(data) - last) // 2]
+    worked = work(cut, tmp_path, Step.REMUX)
+    with av.open(str(tmp_path / "in.bin")) as film:
+        plain = sum(packet.size > 0 for packet in film.demux(film.streams.video[0]))
+        together = sum(p.size > 0 for p in film.demux() if p.stream.type == "video")
+    assert worked.meta["video"]["frames"] == plain > together
+    assert "its end is missing" in worked.warnings
 
 
 def test_a_damaged_place_is_told(tmp_path: Path) -> None:
