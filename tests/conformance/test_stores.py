@@ -434,7 +434,7 @@ async def test_sweeping_removes_what_a_crash_left_behind_once_it_is_old(
     store: Store, left: int
 ) -> None:
     await put(store, "a/finished", b"content")
-    crashed = store.writer("a/object", content_type="video/mp4", size_hint=None)
+    crashed = store.writer("originals/1/a", content_type="video/mp4", size_hint=None)
     await crashed.write(LARGE)
     await crashed.write(LARGE)  # returns when the first of it has arrived
 

@@ -80,6 +80,8 @@ def crash_database(service: Service) -> None:
 
 async def test_streams_survive_the_database_and_end_with_the_service(tmp_path: Path) -> None:
     with running(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "30"}) as service:
+        async with listeners(service, 20):  # what the first ones take is not taken for each
+            await asyncio.to_thread(enqueue, service)
         before = await asyncio.to_thread(memory, service)
         changes = listeners(service, 10, path="/library/changes", begins=b": ")
         async with listeners(service, STREAMS) as streams, changes as others:

@@ -87,7 +87,7 @@ async def test_missing_credentials_are_asked_for(
 
     detail = await why_unavailable(S3Store(seaweedfs.bucket, endpoint=seaweedfs.endpoint))
 
-    assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY." in detail
+    assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where the service runs" in detail
 
 
 async def test_an_address_where_nobody_listens_is_named_without_its_password(

@@ -149,7 +149,7 @@ async def test_a_busy_bucket_is_left_until_the_next_time_and_the_log_says_so(
         "scheduled sync not started",
         created.number,
         "mirror",
-        busy.id,
+        str(busy.id),
     )
     (begun,) = [line for line in logs if line["log_level"] == "info"]
     assert (begun["schedule"], begun["sync"]) == (other.number, running[1].number)
