@@ -11,9 +11,12 @@ from typing import Any
 import msgspec
 import psutil
 import pytest
+import structlog
+from structlog.testing import CapturingLogger
 
 from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.processing import RECORDING_STEPS, Step
+from mediatheque.processing import pool
 from mediatheque.processing.pool import ProcessingPool
 from mediatheque.processing.rlimits import Limits
 from mediatheque.processing.tasks import Processed, RejectedError
@@ -67,11 +70,17 @@ async def test_a_refusal_is_passed_on_as_one_line(children: Children) -> None:
 
 
 async def test_an_error_that_nobody_foresaw_is_told_and_logged(
-    children: Children, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    children: Children, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    written = CapturingLogger()
+    as_it_is = structlog.wrap_logger(written, processors=[], wrapper_class=structlog.BoundLogger)
+    monkeypatch.setattr(pool, "log", as_it_is)
+
     assert "(LookupError: no such thing)" in await refusal(children, "fail")
 
-    assert "Traceback" in capsys.readouterr().out + caplog.text
+    [line] = written.calls
+    assert line.method_name == "warning"
+    assert "Traceback" in line.kwargs["traceback"]
 
 
 async def test_a_full_disk_is_no_fault_of_the_file(children: Children) -> None:
