@@ -102,8 +102,8 @@ class GroupCommit:
         """Take the oldest calls of one statement out of the line."""
         statement = self._waiting[0].statement
         calls = [call for call in self._waiting if call.statement is statement][:_MOST]
-        taken = set(map(id, calls))
-        self._waiting = [call for call in self._waiting if id(call) not in taken]
+        taken = set(calls)
+        self._waiting = [call for call in self._waiting if call not in taken]
         return [call for call in calls if not call.answer.done()]
 
     async def _commit(self, calls: Sequence[_Call]) -> None:

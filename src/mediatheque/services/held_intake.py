@@ -126,12 +126,12 @@ class HeldIntake:
         if written is None:
             raise _lost()
         # A renewal that began meanwhile may have lengthened it by more than is believed here.
-        renewed = keep and not self._may_keep
-        self.released = not renewed
+        kept = keep and self._may_keep
+        self.released = kept or not keep
         self._now_has(appended)
         if touched_at is not None:
             self.intake = replace(self.intake, touched_at=touched_at(written))
-        if keep and not renewed:
+        if kept:
             self.kept_until = kept_until
             self._appender = None
         return written

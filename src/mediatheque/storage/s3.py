@@ -189,15 +189,21 @@ class S3Store(RemoteStore):
                     continue
                 if not keys.may_be_ours(key.removeprefix(bucket.prefix)):
                     continue
-                try:
-                    if self._touched(key, upload_id, before):
-                        continue
-                    bucket.client.abort_multipart_upload(Bucket=name, Key=key, UploadId=upload_id)
-                except ClientError as error:
-                    if not is_gone(error):
-                        raise
-                else:
+                if self._abort_untouched(key, upload_id, before):
                     yield upload_id
+
+    def _abort_untouched(self, key: str, upload_id: str, before: datetime) -> bool:
+        """Abort an upload unless it got a part since; False when that, or its end, has come."""
+        bucket = self._bucket
+        try:
+            if self._touched(key, upload_id, before):
+                return False
+            bucket.client.abort_multipart_upload(Bucket=bucket.name, Key=key, UploadId=upload_id)
+        except ClientError as error:
+            if is_gone(error):
+                return False
+            raise
+        return True
 
     def _touched(self, key: str, upload_id: str, since: datetime) -> bool:
         pages = self._bucket.client.get_paginator("list_parts").paginate(
