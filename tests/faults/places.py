@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from tests.faults.remains import AT_ONCE, in_use, let_age, objects_in, rows, run_janitor, stored
 from tests.faults.victim import Victim, running
@@ -58,7 +59,7 @@ def opened(
     kind: str, folder: Path, server: SeaweedFS | None, settings: Mapping[str, str] = SETTINGS
 ) -> Iterator[Place]:
     """Run a service for the block; ``kind`` names what is behind it, in an S3 store ``server``."""
-    prefix = f"faults-{kind}"
+    prefix = f"faults-{kind}-{uuid4().hex}"  # a test that is tried again has a database of its own
     variables = {**settings, **(s3_settings(server, prefix) if server else {})}
     with running(folder / "data", variables) as service:
         yield Place(service, server, prefix)

@@ -1,7 +1,9 @@
 """First starts where something is unusual: two at once, long paths, private folders."""
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -95,3 +97,12 @@ def test_what_lies_in_the_working_directory_is_not_taken_for_ours(tmp_path: Path
         assert service.stop() == 0
     finally:
         service.close()
+
+
+def test_more_clients_are_served_than_a_shell_lets_programs_have_files(tmp_path: Path) -> None:
+    few = ["prlimit", "--nofile=100:4000"]
+    with running(tmp_path / "data", wrapper=few) as service, contextlib.ExitStack() as opened:
+        for _ in range(300):
+            client = opened.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"

@@ -20,7 +20,7 @@ from mediatheque.catalog.group_commit import GroupCommit
 from mediatheque.catalog.intakes import Acknowledgement
 from mediatheque.domain.errors import ConflictError, UnavailableError
 from mediatheque.domain.intakes import Intake
-from mediatheque.storage.intakes import Appended, Appender, Hasher, Target
+from mediatheque.storage.intakes import Appended, Appender, Hasher, RestingAppender, Target
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry.logs import get_logger
 
@@ -54,6 +54,7 @@ class HeldIntake:
         wanted: asyncio.Event,
         may_keep: bool = False,
         left: float | None = None,
+        resting: RestingAppender | None = None,
     ) -> None:
         self.intake = intake
         self.holder = holder
@@ -72,11 +73,18 @@ class HeldIntake:
         self._may_keep = may_keep
         self._lost = False
         self._appender: Appender | None = None
+        self.resting = resting
+        """What the piece before has left open for the next one."""
+
         self._advanced = False
 
     def begin(self, digests: Sequence[Hasher] = (), *, target: Target | None = None) -> Appender:
         """Begin to append, once for each hold. ``digests`` and ``target`` as for the store."""
-        self._appender = self._store.appender(self.intake, digests=digests, target=target)
+        resting, self.resting = self.resting, None
+        if resting is not None:
+            self._appender = resting.go_on(digests)
+        else:
+            self._appender = self._store.appender(self.intake, digests=digests, target=target)
         return self._appender
 
     async def append(
@@ -117,10 +125,10 @@ class HeldIntake:
         for the next piece, unless somebody wants it. Raises HoldLostError.
         """
         self._advanced = True  # from now on in doubt, when the answer is lost
-        # Before the next holder may come, who would else begin another object.
-        await self.end_appending()
         keep = touched_at is not None and self._may_keep and not self.wanted.is_set()
         kept_until = asyncio.get_running_loop().time() + _KEPT_SECONDS
+        # Before the next holder may come, who would else begin another object.
+        await (self._rest() if keep else self.end_appending())
         acknowledgement = self._acknowledgement(appended, kept_for=_KEPT_SECONDS if keep else None)
         written = await write(self._database.group, acknowledgement)
         if written is None:
@@ -133,7 +141,8 @@ class HeldIntake:
             self.intake = replace(self.intake, touched_at=touched_at(written))
         if kept:
             self.kept_until = kept_until
-            self._appender = None
+        else:
+            await self.end_appending()
         return written
 
     async def advance(self, appended: Appended, *, last: bool = False) -> None:
@@ -158,6 +167,12 @@ class HeldIntake:
         """Let the store close what is appended to, as it must before it joins it; keep the hold."""
         if self._appender is not None:
             await self._appender.close(recorded=self._advanced)
+        if self.resting is not None:
+            await self.resting.close()
+
+    async def _rest(self) -> None:
+        if self._appender is not None:
+            self.resting = await self._appender.rest()
 
     def _acknowledgement(self, appended: Appended, *, kept_for: float | None) -> Acknowledgement:
         return Acknowledgement(

@@ -21,6 +21,7 @@ from mediatheque.domain.errors import ConflictError, NotFoundError, UnavailableE
 from mediatheque.domain.ids import parse_id
 from mediatheque.domain.intakes import Intake
 from mediatheque.services.held_intake import HeldIntake, release_hold
+from mediatheque.storage.intakes import RestingAppender
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry.logs import get_logger
 
@@ -151,8 +152,12 @@ class IntakeService:
     def _keep(self, held: HeldIntake) -> None:
         """Let the next piece of an intake use a hold that nobody else wants, if it comes soon."""
         loop = asyncio.get_running_loop()
-        forget = loop.call_at(held.kept_until, self._kept.pop, held.intake.id, None)
+        forget = loop.call_at(held.kept_until, self._forget, held.intake.id)
         self._kept[held.intake.id] = _Kept(held, forget)
+
+    def _forget(self, intake_id: UUID) -> None:
+        """Let a hold end by itself for which no piece has come."""
+        self._start(self._pop(intake_id).end_appending())
 
     def _pop(self, intake_id: UUID) -> HeldIntake:
         kept = self._kept.pop(intake_id)
@@ -169,10 +174,16 @@ class IntakeService:
             return None
         held = self._pop(intake_id)
         self._wanted[held.holder] = wanted
-        return self._hold(held.intake, held.holder, wanted, left=left)
+        return self._hold(held.intake, held.holder, wanted, left=left, resting=held.resting)
 
     def _hold(
-        self, intake: Intake, holder: UUID, wanted: asyncio.Event, *, left: float | None = None
+        self,
+        intake: Intake,
+        holder: UUID,
+        wanted: asyncio.Event,
+        *,
+        left: float | None = None,
+        resting: RestingAppender | None = None,
     ) -> HeldIntake:
         return HeldIntake(
             intake,
@@ -183,6 +194,7 @@ class IntakeService:
             wanted=wanted,
             may_keep=self._heard() and intake.id not in self._contended,
             left=left,
+            resting=resting,
         )
 
     @contextlib.asynccontextmanager
@@ -214,8 +226,12 @@ class IntakeService:
         self, intake_id: UUID, deadline: float, wanted: asyncio.Event, *, insist: bool
     ) -> HeldIntake:
         """Wait for those in other processes."""
-        # What is left of a kept hold, too little to use it, is in nobody's way under its own name.
-        holder = self._pop(intake_id).holder if intake_id in self._kept else uuid4()
+        holder = uuid4()
+        if intake_id in self._kept:
+            # What is left of it, too little to use it, is in nobody's way under its own name.
+            kept = self._pop(intake_id)
+            holder = kept.holder
+            await kept.end_appending()
         self._wanted[holder] = wanted
         try:
             taken = await self._wait_for(intake_id, holder, deadline, insist=insist)

@@ -164,11 +164,12 @@ class RecordingService:
             # Whoever still sends when the patience is over is refused instead. What was completed
             # meanwhile may have no intake any more.
             with contextlib.suppress(IntakeBusyError, IntakeClosedError, NotFoundError):
-                await stack.enter_async_context(
+                held = await stack.enter_async_context(
                     self._intake.hold(
                         recording.media_id, patience=_COMPLETE_PATIENCE_SECONDS, insist=True
                     )
                 )
+                await held.end_appending()
             return await self._close(recording)
 
     async def find(self, principal: Principal, recording_id: str) -> Recording:

@@ -81,6 +81,7 @@ class ResumableFinisher:
         file that takes none any more. Raises DigestError when its bytes are not what was promised:
         then nothing of it is left. Raises HoldLostError, and what the store raises.
         """
+        await held.end_appending()
         if upload.concatenation is Concatenation.PARTIAL:
             await self._end_partial(held, upload)
             return

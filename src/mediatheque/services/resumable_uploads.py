@@ -156,7 +156,6 @@ class ResumableUploadService:
                 upload = await self._settle(held, upload, length=upload.size, ending=True)
             finished = upload.ready
             if finished:
-                await held.end_appending()
                 await self._finisher.finish(held, upload)
             elif append.last and refused is None:
                 raise LengthConflictError(

@@ -76,13 +76,32 @@ class Appender(Protocol):
         ``flush``, which must not be called meanwhile.
         """
 
+    async def rest(self) -> "RestingAppender | None":
+        """Close, as far as the next piece does not need what is open; None when it needs nothing.
+
+        Called when all was flushed, and is about to be recorded.
+        """
+
     async def close(self, *, recorded: bool = True) -> None:
         """Let go. What was not flushed is discarded. Never raises; harmless when called twice.
 
-        ``recorded=False`` says that nothing of this appender was recorded, nor will be: what was
+        ``recorded=False`` says that nothing of this piece was recorded, nor will be: what was
         flushed is discarded, too, as the bytes turned out to be wrong. When in doubt it stays,
         which costs nothing but room. Waits for what is under way.
         """
+
+
+class RestingAppender(Protocol):
+    """What an appender has left open between two pieces."""
+
+    def go_on(self, digests: Sequence[Hasher]) -> Appender:
+        """Take the next piece, which has these digests.
+
+        All that was flushed before was recorded, and nobody else has appended since.
+        """
+
+    async def close(self) -> None:
+        """Let go. Never raises; harmless when called twice."""
 
 
 class IntakeStore(Protocol):

@@ -67,6 +67,8 @@ class LocalAppender:
         self._batches = asyncio.Lock()
         self._writing: asyncio.Future[None] | None = None
         self._syncing: asyncio.Future[None] | None = None
+        self._resting = False
+        self._looked = True  # whether the file is still there, since it rested
         self._closed = False
         budget.writers += 1
 
@@ -112,20 +114,43 @@ class LocalAppender:
         size = sum(segment.size for segment in self._before) + grown.size
         return Appended((*self._before, grown), size, self._crc.value)
 
+    async def rest(self) -> "LocalAppender | None":
+        """See ``Appender.rest``: the file stays open, and locked."""
+        if self._file is None or not self._is_flushed():
+            await self.close()
+            return None
+        self._resting = True
+        self._budget.writers -= 1
+        return self
+
+    def go_on(self, digests: Sequence[Hasher]) -> "LocalAppender":
+        """See ``RestingAppender.go_on``."""
+        self._resting = False
+        self._budget.writers += 1
+        self._digests = digests
+        self._start, self._kept, self._begun = self._position, None, False
+        self._looked = False
+        return self
+
     async def close(self, *, recorded: bool = True) -> None:
         """See ``Appender.close``."""
         if self._closed:
             return
         self._closed = True
         self._gathered = []
-        self._budget.writers -= 1
-        if not recorded:
-            self._kept = None
-        if self._writing is None and self._syncing is None and self._position == self._kept:
+        if not self._resting:
+            self._budget.writers -= 1
+            if not recorded:
+                self._kept = None
+        if self._is_flushed():
             self._unlock()
             return
         # A cancelled caller must not leave the file locked.
         await asyncio.shield(self._let_go())
+
+    def _is_flushed(self) -> bool:
+        idle = self._writing is None and self._syncing is None
+        return idle and self._position == self._kept
 
     async def _let_go(self) -> None:
         for working in (self._writing, self._syncing):
@@ -197,6 +222,10 @@ class LocalAppender:
             if descriptor is None:
                 descriptor = self._begin()
             self._file = GrowingFile(descriptor, self._position, past_cache=self._durable)
+        if not self._looked:
+            if os.fstat(self._file.descriptor).st_nlink == 0:
+                raise lost(self._intake)
+            self._looked = True
         return self._file
 
     def _continue(self) -> int | None:

@@ -86,6 +86,10 @@ class ObjectAppender:
         self._flushed |= {segment.object_key for segment in segments}
         return Appended(segments, self._size, self._crc.value)
 
+    async def rest(self) -> None:
+        """See ``Appender.rest``."""
+        await self.close()
+
     async def close(self, *, recorded: bool = True) -> None:
         """See ``Appender.close``."""
         if self._closed:

@@ -231,11 +231,10 @@ async def test_a_busy_process_leaves_room_for_another(
         busy = group.create_task(send_on())
         await asyncio.sleep(0.2)
         async with asyncio.timeout(PATIENT):
-            for _ in range(3):
+            while len(set(taken)) <= 3:  # each takes it from the other, again and again
                 await add_piece(processes[1], intake_id, b"b")
                 await asyncio.sleep(0.1)  # the busy one takes it back meanwhile
         busy.cancel()
-    assert len(set(taken)) > 3
 
 
 async def test_nothing_is_kept_where_nobody_hears_who_asks(

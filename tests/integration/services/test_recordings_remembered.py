@@ -76,3 +76,22 @@ async def test_only_so_many_recordings_are_remembered(
 
     assert len(stage.recordings._known) == 2
     assert [(await stage.add(one, b"two")).chunks for one in several] == [2, 2, 2, 2]
+
+
+async def test_a_recording_that_was_completed_is_moved_rather_than_copied(
+    stage: RecordingStage, store: LocalStore
+) -> None:
+    stage.intake.keep_while(lambda: True)
+    recording = await stage.recorded(b"one ")
+    before = await stage.of_intake(recording)
+    assert before is not None
+    grown = store.local_path(before.segments[0].object_key)
+    assert grown is not None
+    inode = grown.stat().st_ino
+
+    await stage.complete(recording)
+
+    joined = await store.join(before, "originals/a", content_type="video/webm")
+    made = store.local_path(joined.key)
+    assert made is not None
+    assert made.stat().st_ino == inode

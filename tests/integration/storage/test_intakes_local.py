@@ -112,6 +112,23 @@ async def test_chunks_that_were_given_up_leave_one_file(store: LocalStore) -> No
     assert await join(store, intake) == b"abcdef"
 
 
+async def test_a_file_that_somebody_deletes_between_two_pieces_is_told_to_be_lost(
+    store: LocalStore,
+) -> None:
+    appender = store.appender(new_intake())
+    await appender.write(b"abc")
+    intake = recorded(new_intake(), await appender.flush())
+    resting = await appender.rest()
+    assert resting is not None
+    file_of(store, intake).unlink()
+
+    following = resting.go_on([])
+    await following.write(b"def")
+    with pytest.raises(ConflictError, match="not in the store any more"):
+        await following.flush()
+    await following.close()
+
+
 async def test_a_file_that_grew_without_being_recorded_is_not_written_over(
     store: LocalStore,
 ) -> None:
