@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import multiprocessing
 import os
@@ -33,6 +34,7 @@ from mediatheque.doors.events import routes as events
 from mediatheque.doors.files import errors as files_errors
 from mediatheque.doors.files import routes as files
 from mediatheque.doors.http.bodies import LOCAL_TURNS, REMOTE_TURNS, BodyReader
+from mediatheque.doors.http.conditions import field_value
 from mediatheque.doors.http.observe import Observe
 from mediatheque.doors.http.origins import OriginGuard
 from mediatheque.doors.http.problems import Door, error_handler, find_door
@@ -74,6 +76,9 @@ DOORS: tuple[Door, ...] = (
     health.DOOR,
 )
 
+_OBJECTS_BETWEEN_COLLECTIONS = 10_000
+"""Hardly anything of a request is garbage that refers to itself: to look for it is mostly vain."""
+
 _DOCS_ASSETS = "/docs/assets"
 _DOCS_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css", "swagger-ui-standalone-preset.js")
@@ -88,6 +93,7 @@ def create_app() -> Observe:
     # All this stays. To look through it for garbage would hold every request up, by 80 ms.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     return application
 
 
@@ -103,10 +109,11 @@ def build_app(runtime: Runtime) -> Observe:
 
     # The framework runs a hook that is not async in a thread of its own, at every request.
     async def check_origin(request: Request[Any, Any, Any]) -> None:
-        headers = request.headers
-        host, origin = headers.get("host", ""), headers.get("origin")
-        guard.check(request.method, host, origin)
-        if request.method == "GET" and request.route_handler.opt.get("acts"):
+        method, sent = request.scope["method"], request.scope["headers"]
+        host, origin = field_value(sent, b"host") or "", field_value(sent, b"origin")
+        guard.check(method, host, origin)
+        if method == "GET" and request.route_handler.opt.get("acts"):
+            headers = request.headers
             purpose = headers.get("sec-purpose") or headers.get("purpose")
             guard.check_acting_get(
                 host,
@@ -170,8 +177,13 @@ def _dependencies(runtime: Runtime, bodies: BodyReader) -> dict[str, Provide]:
     }
 
 
-def _record(method: str, path: str, status: int, seconds: float) -> None:
-    record_request(find_door(DOORS, path).name, method, status, seconds)
+def _record(method: str, route: str, status: int, seconds: float) -> None:
+    record_request(_door_of(route), method, status, seconds)
+
+
+@functools.cache  # there are as many as routes
+def _door_of(route: str) -> str:
+    return find_door(DOORS, route).name
 
 
 @contextlib.asynccontextmanager

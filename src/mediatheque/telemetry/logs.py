@@ -6,10 +6,14 @@ import logging
 import os
 import sys
 import threading
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Id of the request that is served: it is on every line that is written meanwhile."""
 
 # Without the values of variables, which can be somebody's keys.
 _traceback = structlog.dev.RichTracebackFormatter(show_locals=False)
@@ -20,12 +24,11 @@ _encoder = json.JSONEncoder(default=repr)  # to make one for every line takes lo
 def configure_logs(log_format: str, log_level: str) -> None:
     """Send every log of this process, ours and the libraries', to standard error.
 
-    ``log_format`` is ``auto``, ``console`` or ``json``. Values bound to the context of a request
-    (its id) appear on every line that is written while it is served.
+    ``log_format`` is ``auto``, ``console`` or ``json``.
     """
     pretty = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -66,6 +69,14 @@ def get_logger(name: str) -> FilteringBoundLogger:
     """Return the logger of a module."""
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
+
+
+def add_request_id(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Put the request's id on a line; a structlog processor."""
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        event["request_id"] = request_id
+    return event
 
 
 class _Lines:

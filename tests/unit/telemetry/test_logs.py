@@ -1,5 +1,6 @@
 """Logs: for people on a terminal, one JSON object a line otherwise."""
 
+import contextlib
 import errno
 import io
 import json
@@ -34,6 +35,13 @@ def logging_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@contextlib.contextmanager
+def during_request(request_id: str) -> Iterator[None]:
+    before = logs.REQUEST_ID.set(request_id)
+    yield
+    logs.REQUEST_ID.reset(before)
+
+
 def lines(capsys: pytest.CaptureFixture[str]) -> list[Any]:
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -46,7 +54,7 @@ def test_lines_written_during_a_request_carry_its_id(
 ) -> None:
     configure_logs(log_format, "info")
 
-    with structlog.contextvars.bound_contextvars(request_id="abc"):
+    with during_request("abc"):
         get_logger("ours").info("kept", size=5)
         logging.getLogger("theirs").warning("odd: %s", "x")
     get_logger("ours").info("later")
@@ -92,7 +100,7 @@ def test_an_exception_is_one_line_with_its_traceback(capsys: pytest.CaptureFixtu
 def test_people_get_text(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("console", "info")
 
-    with structlog.contextvars.bound_contextvars(request_id="abc"):
+    with during_request("abc"):
         get_logger("ours").info("kept")
 
     written = capsys.readouterr().err

@@ -9,11 +9,9 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-import structlog
-
 from mediatheque.domain.errors import DisconnectedError
 from mediatheque.doors.http.conditions import field_value
-from mediatheque.telemetry.logs import get_logger
+from mediatheque.telemetry.logs import REQUEST_ID, get_logger
 
 LINGER_BYTES = 8 * 1024 * 1024
 LINGER_SECONDS = 2.0
@@ -54,26 +52,27 @@ class Observe:
         exchange = _Exchange(scope, receive, send, self._count)
         path = scope.get("raw_path") or scope["path"].encode()
         began = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
-            try:
-                await self._run(scope, exchange)
-            finally:
-                seconds = time.perf_counter() - began
-                exchange.count()
-                method = scope["method"] if scope["method"] in _METHODS else "other"
-                self._record(
-                    method, scope.get("path_template") or "unmatched", exchange.status, seconds
-                )
-                log.info(
-                    "request",
-                    method=method,
-                    path=path[:_MAX_LOGGED_PATH].decode("latin-1"),
-                    status=exchange.status,
-                    bytes_in=exchange.bytes_in,
-                    bytes_out=exchange.bytes_out,
-                    seconds=round(seconds, 6),
-                    client_gone=exchange.client_gone,
-                )
+        before = REQUEST_ID.set(exchange.request_id)
+        try:
+            await self._run(scope, exchange)
+        finally:
+            seconds = time.perf_counter() - began
+            exchange.count()
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._record(
+                method, scope.get("path_template") or "unmatched", exchange.status, seconds
+            )
+            log.info(
+                "request",
+                method=method,
+                path=path[:_MAX_LOGGED_PATH].decode("latin-1"),
+                status=exchange.status,
+                bytes_in=exchange.bytes_in,
+                bytes_out=exchange.bytes_out,
+                seconds=round(seconds, 6),
+                client_gone=exchange.client_gone,
+            )
+            REQUEST_ID.reset(before)
 
     async def _run(self, scope: Any, exchange: "_Exchange") -> None:
         """Run the application; turn what it should have handled into an answer."""

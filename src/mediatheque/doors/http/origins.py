@@ -7,6 +7,7 @@ that changes something. Where a GET does, a link or an image is enough: of those
 the headers of Fetch Metadata.
 """
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from mediatheque.domain.errors import ForbiddenError
@@ -77,6 +78,7 @@ class OriginGuard:
             )
 
 
+@lru_cache(64)
 def _hostname(host: str) -> str | None:
     """Return the name in a Host header, without the port; None when it is malformed."""
     try:

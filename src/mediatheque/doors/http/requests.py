@@ -33,10 +33,11 @@ def content_length(request: Request[Any, Any, Any]) -> int | None:
 
     A request of HTTP/1 that declares nothing has no body (RFC 9112, section 6.3).
     """
-    text = request.headers.get("content-length")
+    headers = request.scope["headers"]
+    text = field_value(headers, b"content-length")
     if text is None:
         old = request.scope["http_version"].startswith("1")
-        return 0 if old and "transfer-encoding" not in request.headers else None
+        return 0 if old and field_value(headers, b"transfer-encoding") is None else None
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 

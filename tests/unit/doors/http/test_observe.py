@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from mediatheque.domain.errors import DisconnectedError
 from mediatheque.doors.http import observe
 from mediatheque.doors.http.observe import Observe
+from mediatheque.telemetry.logs import REQUEST_ID, add_request_id
 from tests.support.asgi import Exchange, http_scope
 
 Recorded = list[tuple[str, str, int, float]]
@@ -19,7 +20,7 @@ Recorded = list[tuple[str, str, int, float]]
 
 @pytest.fixture
 def logs() -> Iterator[list[Any]]:
-    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as captured:
+    with capture_logs(processors=[add_request_id]) as captured:
         yield captured
 
 
@@ -104,7 +105,7 @@ async def test_log_lines_of_the_application_carry_the_request_id(logs: list[Any]
     answer, _ = await run(app)
     inside, _ = logs
     assert inside["request_id"] == answer.headers["x-request-id"]
-    assert structlog.contextvars.get_contextvars() == {}
+    assert REQUEST_ID.get() is None
 
 
 async def test_metrics_are_labelled_by_route_and_never_by_path() -> None:
