@@ -90,7 +90,9 @@ class BodyReader:
         longest = limit if announced is None else min(announced, limit)
         turn = _Turn(self._small_turns if longest <= SMALL_BODY else self._turns)
         received = 0
-        more = True
+        # The server says that a body has ended a moment after its last byte: in HTTP/1 we know it.
+        end = announced if request.scope["http_version"].startswith("1") else None
+        more = end != 0
         clock = asyncio.get_running_loop().time
         stop_at: float | None = None
         try:
@@ -101,9 +103,9 @@ class BodyReader:
                     if clock() > stop_at:
                         raise _stopped()
                 message = await self._next(request, received, turn, stopping)
-                more = message.get("more_body", False)
                 size = len(message.get("body", b""))
                 received += size
+                more = message.get("more_body", False) and received != end
                 if received > limit:
                     raise TooLargeError(f"The body is longer than the {limit} bytes allowed.")
                 turn.count(size)
@@ -113,7 +115,6 @@ class BodyReader:
                     yield message.pop("body")
                     turn.is_kept = False
         except StoppedError:
-            # The server says that a body has ended a moment after its last byte.
             if received != announced:
                 raise
         finally:

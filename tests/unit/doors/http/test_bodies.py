@@ -40,6 +40,15 @@ async def test_pieces_come_as_they_arrived_without_empty_ones() -> None:
     assert [piece async for piece in reader(limit=3).pieces(request)] == [b"ab", b"c"]
 
 
+@pytest.mark.parametrize("body", [[b"abc", b"de"], []])
+async def test_an_announced_body_ends_with_its_last_byte(body: list[bytes]) -> None:
+    exchange = Exchange(body, complete=False)  # the server has not said yet that it has ended
+    whole = b"".join(body)
+    request = request_with(exchange, content_length=str(len(whole)))
+    async with asyncio.timeout(SOON):
+        assert await reader().read_all(request) == whole
+
+
 async def test_a_body_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert await reader().read_all(request_with(Exchange([b"abc"])), limit=3) == b"abc"
     with pytest.raises(TooLargeError, match="longer than the 3 bytes"):

@@ -32,6 +32,8 @@ async def read(query: str = "", body: bytes | None = None, content_type: str = "
 
     exchange = Exchange([body] if body else [])
     headers = {"Content-Type": content_type} if content_type else {}
+    if body is not None:
+        headers["Content-Length"] = str(len(body))
     scope = http_scope("POST", "/sync", headers, query_string=query.encode())
     request: Request[Any, Any, Any] = Request(scope, exchange.receive)  # type: ignore[arg-type]
     bodies = None if body is None else BodyReader(idle_timeout=5, limit=1 << 30)
