@@ -118,7 +118,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["full", "relaxed"],
         Meta(
             description="`full`: bytes and folders are fsynced before anything is acknowledged. "
-            "`relaxed`: they are not, and a power cut may lose what was acknowledged."
+            "`relaxed`: they are not, nor are the rows that count pieces of recordings and of "
+            "resumable uploads; a power cut may lose what was acknowledged, and a crash of the "
+            "database the pieces of the last second."
         ),
     ] = "full"
     reserved_space: Annotated[

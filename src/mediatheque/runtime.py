@@ -137,7 +137,11 @@ def open_mirrors(settings: Settings) -> Mirrors:
 def open_runtime(settings: Settings) -> Runtime:
     """Put the parts together. Connections are made when they are first needed."""
     secret = settings.secret_key or secret_file(settings).read_text()
-    database = Database(database_url(settings), connections=settings.database_connections)
+    database = Database(
+        database_url(settings),
+        connections=settings.database_connections,
+        durable=settings.durable,
+    )
     store = open_configured_store(settings)
     uploads = UploadService(database, store, expiry=settings.upload_expiry)
     limits = FileLimits(

@@ -27,9 +27,10 @@ class Database:
     """A pool of connections. Transactions are short and never span other I/O.
 
     ``group`` runs what comes too often to have a transaction for itself, on one more connection.
+    Unless ``durable``, that does not wait for the database's disk.
     """
 
-    def __init__(self, url: str, *, connections: int) -> None:
+    def __init__(self, url: str, *, connections: int, durable: bool = True) -> None:
         self._engine: AsyncEngine = create_async_engine(
             driver_url(url),
             pool_size=connections,
@@ -37,7 +38,7 @@ class Database:
             pool_timeout=_POOL_SECONDS,
             connect_args={"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS},
         )
-        self.group = GroupCommit(url)
+        self.group = GroupCommit(url, durable=durable)
         self._reading = self._engine.execution_options(isolation_level=AUTOCOMMIT)
 
     @contextlib.asynccontextmanager

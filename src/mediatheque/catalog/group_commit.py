@@ -63,10 +63,15 @@ class _Call:
 
 
 class GroupCommit:
-    """Runs statements of many callers on one connection to the database at ``url``."""
+    """Runs statements of many callers on one connection to the database at ``url``.
 
-    def __init__(self, url: str) -> None:
+    Unless ``durable``, what was committed a moment ago may be lost by a power cut, or a crash of
+    the database.
+    """
+
+    def __init__(self, url: str, *, durable: bool = True) -> None:
         self._url = url
+        self._durable = durable
         self._connection: asyncpg.Connection | None = None
         self._waiting: list[_Call] = []
         self._running: asyncio.Task[None] | None = None
@@ -152,8 +157,10 @@ class GroupCommit:
     async def _connect(self) -> asyncpg.Connection:
         arguments = connection_arguments(self._url)
         given = arguments.pop("server_settings", {})
-        patience = {"lock_timeout": str(_LOCK_MILLISECONDS)}
-        return await asyncpg.connect(**arguments, server_settings={**given, **patience})
+        ours = {"lock_timeout": str(_LOCK_MILLISECONDS)}
+        if not self._durable:
+            ours["synchronous_commit"] = "off"
+        return await asyncpg.connect(**arguments, server_settings={**given, **ours})
 
     async def _drop(self) -> None:
         """Give the connection up; what the server still does for it is cancelled."""

@@ -11,10 +11,12 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
+    column,
     func,
     insert,
     literal,
     select,
+    table,
     update,
 )
 
@@ -46,6 +48,11 @@ _RENAMED = (
     .cte("renamed")
 )
 RENAME = Grouped(select(_RENAMED.c.name))
+SYNCHRONOUS = Grouped(
+    select(column("setting"), column("source"))
+    .select_from(table("pg_settings"))
+    .where(column("name") == "synchronous_commit")
+)
 SLEEP = Grouped(select(func.pg_sleep(bindparam("number", type_=Float)).label("slept")))
 
 
@@ -245,3 +252,16 @@ _KILL = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+
+
+async def test_the_database_waits_for_its_disk_unless_told_not_to(
+    database: Database, database_url: str
+) -> None:
+    relaxed = Database(database_url, connections=1, durable=False)
+    as_the_server_does = await database.group.one(SYNCHRONOUS, {})
+    as_told = await relaxed.group.one(SYNCHRONOUS, {})
+    await relaxed.close()
+    assert as_the_server_does is not None
+    assert as_the_server_does["source"] != "client"
+    assert as_told is not None
+    assert (as_told["setting"], as_told["source"]) == ("off", "client")
