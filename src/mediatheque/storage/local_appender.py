@@ -24,13 +24,15 @@ from mediatheque.storage.intakes import Appended, Hasher, lost
 from mediatheque.storage.local_writer import WriteBudget
 
 _WRITE_BACK_BYTES = 8 << 20
+_FIRST_BYTES = 384 << 10
+"""With so many the thread begins, if it has nothing to do: the disk need not wait for the rest."""
 
 
 class LocalAppender:
     """See ``Appender``. Batches are written and hashed in a thread while the next one is gathered.
 
-    ``path_of`` tells the file of a key. What fits in one batch costs one hop to a thread, which
-    writes, hashes and syncs it.
+    ``path_of`` tells the file of a key. What is short costs one hop to a thread, which writes,
+    hashes and syncs it.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class LocalAppender:
             await self._pass_on()
         self._gathered.append(piece)
         self._gathered_bytes += len(piece)
+        if self._writing is None and self._gathered_bytes >= _FIRST_BYTES:
+            await self._pass_on()
         if self._budget.crowded and self._gathered_bytes >= self._budget.batch_bytes:
             # Else a full batch stays until more comes: it may be flushed, in the same hop.
             await self._pass_on()
