@@ -21,7 +21,7 @@ from tests.support.door_uploads import (
 from tests.support.service import Service
 from tests.support.wire import connect, head, read_reply
 
-ALGORITHMS = ["sha1", "sha256", "md5", "crc32"]
+ALGORITHMS = {"sha1": "SHA-1", "sha256": "SHA-256", "md5": "MD5", "crc32": "CRC-32"}
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -41,7 +41,7 @@ def test_damaged_bytes_are_not_kept(service: Service, algorithm: str) -> None:
     path = create(service, 6)
     check_added(patch(service, path, b"abc"), 3)
     answer = patch(service, path, b"dxf", 3, Upload_Checksum=checksum(algorithm, b"def"))
-    check_error(answer, 460, says="damaged")
+    check_error(answer, 460, says=f"The {ALGORITHMS[algorithm]} of what arrived")
     assert answer.headers["upload-offset"] == "3"
     assert answer.headers["upload-expires"]
     check_offset(look(service, path), 3, length=6)

@@ -41,6 +41,14 @@ DIGEST_BYTES = {name: len(new().digest()) for name, new in _HASHES.items()}
 Their names are those of RFC 9530, which does not have the last: that is one of tus 1.0.0.
 """
 
+_COMMON_NAMES = {
+    "sha-256": "SHA-256",
+    "sha-512": "SHA-512",
+    "sha": "SHA-1",
+    "md5": "MD5",
+    "crc32": "CRC-32",
+}
+
 
 class PromisedDigests:
     """What bytes must hash to, by algorithm. Feed all of them, then ask for ``broken``."""
@@ -56,10 +64,10 @@ class PromisedDigests:
 
     @property
     def broken(self) -> str | None:
-        """The first algorithm by which the bytes are not the promised ones; None: they are."""
+        """Common name of the first digest that is not the promised one; None: all are."""
         for name, found in self._found.items():
             if found.digest() != self._promised[name]:
-                return name
+                return _COMMON_NAMES[name]
         return None
 
     def check(self) -> None:
