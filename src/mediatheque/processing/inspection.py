@@ -56,17 +56,33 @@ class Inspection:
         self.ended_early = False
         self.faults = 0
         self.restarts: list[float] = []
+        self._broken_off: int | None = None  # where the container seems to end early
 
     def samplers(self) -> dict[int, PictureSampler | SoundSampler]:
         """Return what looks into the packets of each stream."""
         found = (self.video, self.audio)
         return {sampler.stream.index: sampler for sampler in found if sampler is not None}
 
-    def lose_packet(self) -> None:
+    def lose_packet(self, position: int | None) -> None:
         """Note that a packet was not whole: broken off where the file ends, or damaged."""
-        if self.reached >= self.size:
-            self.ended_early = True
+        if self.reached < self.size:
+            self.faults += 1
         else:
+            self.end_early(position)
+
+    def end_early(self, position: int | None) -> None:
+        """Note that the container seems to end at a byte, within one of its elements.
+
+        Unless packets come from behind it: then it is damaged there.
+        """
+        if not self.ended_early:
+            self.ended_early, self._broken_off = True, position
+
+    def keep_packet(self, position: int | None) -> None:
+        """Note that a packet is whole, which begins at a byte."""
+        end = self._broken_off
+        if end is not None and position is not None and position > end:
+            self.ended_early, self._broken_off = False, None
             self.faults += 1
 
     @property
@@ -102,7 +118,6 @@ def inspect(
     try:
         for reached in _read(film, seen, copy):
             report(min(1.0, reached / size))
-            _hear(film, seen)
     except (av.FFmpegError, OverflowError):
         # Overflow: of times that no clock will ever show.
         seen.broken = True
@@ -116,8 +131,10 @@ def _hear(film: Film, seen: Inspection) -> None:
     for level, name, text in film.messages:
         if level > av.logging.ERROR or name not in {demuxer, ""} or "unknown-length" in text:
             continue
-        if "ended prematurely" in text or "partial file" in text:
-            seen.ended_early = True
+        if "ended prematurely" in text:
+            seen.end_early(seen.reached)
+        elif "partial file" in text:  # of which other streams may lie behind
+            seen.end_early(None)
         else:
             seen.faults += 1
     film.messages.clear()
@@ -128,6 +145,8 @@ def _read(film: Film, seen: Inspection, copy: Copy | None) -> Iterator[int]:
     tracks, samplers = seen.tracks, seen.samplers()
     count = 0
     for packet in _packets(film, seen):
+        if film.messages:
+            _hear(film, seen)
         size = packet.size
         if not size:
             continue
@@ -135,8 +154,9 @@ def _read(film: Film, seen: Inspection, copy: Copy | None) -> Iterator[int]:
         if position is not None and position + size > seen.reached:
             seen.reached = position + size
         if packet.is_corrupt:
-            seen.lose_packet()
+            seen.lose_packet(position)
             continue
+        seen.keep_packet(position)
         index = packet.stream_index
         if not tracks[index].place(packet) and not _place_anew(tracks[index], packet, seen):
             continue

@@ -216,6 +216,18 @@ def test_a_damaged_place_is_told(tmp_path: Path) -> None:
     assert play(worked.path("processed.webm")).duration == pytest.approx(SECONDS, abs=0.05)
 
 
+def test_what_claims_to_be_longer_than_the_file_is_no_missing_end(tmp_path: Path) -> None:
+    data = bytearray(make_recording("vp8", SECONDS))
+    for cluster in re.finditer(rb"\x1f\x43\xb6\x75", bytes(data)):
+        data[cluster.end() : cluster.end() + 2] = b"\x7f\xff"  # unknown, as browsers write it
+    block = data.index(b"\xa3", len(data) // 2)
+    data[block : block + 5] = b"\xa3\x1f\xff\xff\xf0"  # 268 MB
+    worked = work(bytes(data), tmp_path, Step.REMUX)
+    assert "damaged in the middle" in worked.warnings
+    assert "its end is missing" not in worked.warnings
+    assert play(worked.path("processed.webm")).duration == pytest.approx(SECONDS, abs=0.05)
+
+
 def test_an_mp4_whose_end_is_cut_off_tells_how_much_is_there(tmp_path: Path) -> None:
     whole = work(make_recording("h264", SECONDS, live=False), tmp_path, Step.REMUX)
     data = whole.path("processed.mp4").read_bytes()
