@@ -76,9 +76,6 @@ DOORS: tuple[Door, ...] = (
     health.DOOR,
 )
 
-_OBJECTS_BETWEEN_COLLECTIONS = 10_000
-"""Hardly anything of a request is garbage that refers to itself: to look for it is mostly vain."""
-
 _DOCS_ASSETS = "/docs/assets"
 _DOCS_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css", "swagger-ui-standalone-preset.js")
@@ -93,7 +90,6 @@ def create_app() -> Observe:
     # All this stays. To look through it for garbage would hold every request up, by 80 ms.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     return application
 
 

@@ -120,7 +120,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="`full`: bytes and folders are fsynced before anything is acknowledged. "
             "`relaxed`: they are not, nor are the rows that count pieces of recordings and of "
             "resumable uploads; a power cut may lose what was acknowledged, and a crash of the "
-            "database the pieces of the last second."
+            "database the pieces of the last second. For the local store only."
         ),
     ] = "full"
     reserved_space: Annotated[

@@ -68,13 +68,17 @@ class Runtime:
     @property
     def local(self) -> bool:
         """Whether the store is a folder on this machine."""
-        return self.store.local_path(keys.CATALOG_ID) is not None
+        return _is_local(self.store)
 
     async def close(self) -> None:
         """Close in reverse order of opening."""
         await self.pool.close()
         await self.store.close()
         await self.database.close()
+
+
+def _is_local(store: Store) -> bool:
+    return store.local_path(keys.CATALOG_ID) is not None
 
 
 def database_url(settings: Settings) -> str:
@@ -137,12 +141,13 @@ def open_mirrors(settings: Settings) -> Mirrors:
 def open_runtime(settings: Settings) -> Runtime:
     """Put the parts together. Connections are made when they are first needed."""
     secret = settings.secret_key or secret_file(settings).read_text()
+    store = open_configured_store(settings)
     database = Database(
         database_url(settings),
         connections=settings.database_connections,
-        durable=settings.durable,
+        # What other stores have is durable, and objects go once the rows say that others have them.
+        durable=settings.durable or not _is_local(store),
     )
-    store = open_configured_store(settings)
     uploads = UploadService(database, store, expiry=settings.upload_expiry)
     limits = FileLimits(
         max_size=settings.max_upload_size,

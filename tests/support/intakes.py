@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
 
 from mediatheque.domain.ids import new_id
 from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake
@@ -60,3 +62,16 @@ async def acknowledged(store: Store, intake: Intake) -> bytes:
     return b"".join(
         [await get(store, segment.object_key, 0, segment.size) for segment in intake.segments]
     )
+
+
+def open_files(intake_id: UUID) -> list[str]:
+    """Return the descriptors of this process that are files of an intake."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            target = str(descriptor.readlink())
+        except FileNotFoundError:  # the one that lists them
+            continue
+        if str(intake_id) in target:
+            found.append(descriptor.name)
+    return found

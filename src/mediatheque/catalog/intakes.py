@@ -97,7 +97,8 @@ _IS_KEPT = _KEPT_FOR.is_not(None)
 # for that it reads ``ACKNOWLEDGED``, which is empty when the hold was lost.
 ACKNOWLEDGED = (
     update(intakes)
-    .where(intakes.c.id == _ID, _OPEN, _MINE)
+    # A crash of the database may have taken back what its holder believes to be there.
+    .where(intakes.c.id == _ID, _OPEN, _MINE, intakes.c.size == bindparam("old_size"))
     .values(
         size=bindparam("new_size"),
         crc64nvme=bindparam("new_crc64nvme"),
@@ -160,6 +161,7 @@ class Acknowledgement:
         return {
             "intake_id": self.before.id,
             "by": self.holder,
+            "old_size": self.before.size,
             "new_size": self.size,
             "new_crc64nvme": self.crc64nvme,
             "kept_for": None if self.kept_for is None else timedelta(seconds=self.kept_for),

@@ -113,9 +113,11 @@ class IntakeService:
                     self._contend(intake_id)
                 if held.kept_until and not wanted.is_set():
                     self._keep(held)
-                elif held.kept_until or not held.released:
+                else:
+                    held_still = held.kept_until or not held.released
+                    ending = held.release() if held_still else held.end_appending()
                     # A cancelled caller must not leave the next one to wait for the lease's end.
-                    await asyncio.shield(self._start(held.release()))
+                    await asyncio.shield(self._start(ending))
                 if held.superseded:
                     self._start(self._delete(held.superseded))
 

@@ -80,10 +80,12 @@ class LocalAppender:
             await self._pass_on()
         self._gathered.append(piece)
         self._gathered_bytes += len(piece)
-        if self._writing is None and self._gathered_bytes >= _FIRST_BYTES:
-            await self._pass_on()
-        if self._budget.crowded and self._gathered_bytes >= self._budget.batch_bytes:
-            # Else a full batch stays until more comes: it may be flushed, in the same hop.
+        if self._budget.crowded:
+            enough = self._gathered_bytes >= self._budget.batch_bytes
+        else:
+            # A full batch stays until more comes: it may be flushed, in the same hop.
+            enough = self._writing is None and self._gathered_bytes >= _FIRST_BYTES
+        if enough:
             await self._pass_on()
 
     async def flush(self) -> Appended:
@@ -132,7 +134,8 @@ class LocalAppender:
         self._resting = False
         self._budget.writers += 1
         self._digests = digests
-        self._start, self._kept, self._begun = self._position, None, False
+        self._start = self._written_back = self._position
+        self._kept, self._begun = None, False
         self._looked = False
         return self
 

@@ -1,5 +1,7 @@
 """What a process remembers of a recording is never taken for what the recording is now."""
 
+from typing import Any
+
 import pytest
 
 from mediatheque.catalog.database import Database
@@ -7,7 +9,9 @@ from mediatheque.domain.access import Principal
 from mediatheque.domain.errors import NotFoundError
 from mediatheque.domain.recordings import ChunkConflictError
 from mediatheque.services import recordings
+from mediatheque.services.jobs import enqueue_in
 from mediatheque.storage.local import LocalStore
+from tests.support.intakes import open_files
 from tests.support.recordings import RecordingStage
 
 ALICE = Principal("alice", "member")
@@ -78,20 +82,19 @@ async def test_only_so_many_recordings_are_remembered(
     assert [(await stage.add(one, b"two")).chunks for one in several] == [2, 2, 2, 2]
 
 
-async def test_a_recording_that_was_completed_is_moved_rather_than_copied(
-    stage: RecordingStage, store: LocalStore
+async def test_the_file_of_a_recording_is_closed_before_its_job_may_move_it(
+    stage: RecordingStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It would be copied while somebody has it locked."""
     stage.intake.keep_while(lambda: True)
     recording = await stage.recorded(b"one ")
-    before = await stage.of_intake(recording)
-    assert before is not None
-    grown = store.local_path(before.segments[0].object_key)
-    assert grown is not None
-    inode = grown.stat().st_ino
+    open_then: list[list[str]] = []
 
+    async def noted(*arguments: Any, **more: Any) -> Any:
+        open_then.append(open_files(recording.media_id))
+        return await enqueue_in(*arguments, **more)
+
+    monkeypatch.setattr("mediatheque.services.recordings.enqueue_in", noted)
+    assert open_files(recording.media_id)
     await stage.complete(recording)
-
-    joined = await store.join(before, "originals/a", content_type="video/webm")
-    made = store.local_path(joined.key)
-    assert made is not None
-    assert made.stat().st_ino == inode
+    assert open_then == [[]]

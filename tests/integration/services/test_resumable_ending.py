@@ -22,6 +22,7 @@ from mediatheque.services import resumable_sweep
 from mediatheque.services.resumable_finish import ResumableFinisher
 from mediatheque.storage.local import LocalStore
 from tests.support.database import a_media, add_medias
+from tests.support.intakes import open_files
 from tests.support.resumable import LIFETIME, ResumableStage, ending_in, endless
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import open_s3
@@ -49,6 +50,17 @@ async def left_alone(
 
 async def states(stage: ResumableStage, *uploads: ResumableUpload) -> list[ResumableState]:
     return [one.state for one in await stage.rows(*uploads)]
+
+
+async def test_giving_up_an_upload_leaves_no_file_open(stage: ResumableStage) -> None:
+    stage.intake.keep_while(lambda: True)
+    upload = await stage.create(6)
+    await stage.append(upload, b"abc")
+    assert open_files(upload.id)
+
+    await stage.uploads.terminate(LOCAL_OPERATOR, str(upload.id))
+
+    assert open_files(upload.id) == []
 
 
 async def test_giving_up_an_upload_stops_who_adds_to_it_and_leaves_nothing(

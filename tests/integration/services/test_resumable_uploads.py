@@ -153,7 +153,7 @@ async def test_the_digest_of_the_whole_is_checked_at_the_end(
     if whole == b"abcdef":
         assert (await stage.append(upload, whole[3:])).state is ResumableState.COMPLETE
         return
-    with pytest.raises(DigestError, match="sha-256"):
+    with pytest.raises(DigestError, match="SHA-256"):
         await stage.append(upload, whole[3:])
     with pytest.raises(NotFoundError):
         await stage.find(upload)

@@ -107,7 +107,7 @@ async def test_a_body_that_keeps_the_promise_passes() -> None:
 
 async def test_another_body_is_refused_at_its_end() -> None:
     digests = {"sha-256": digest("sha256"), "sha-512": digest("sha512", b"other")}
-    with pytest.raises(InvalidError, match="sha-512 of what arrived") as caught:
+    with pytest.raises(InvalidError, match="SHA-512 of what arrived") as caught:
         await passed(BODY, digests=digests)
     assert caught.value.field == "Content-Digest"
 
