@@ -25,6 +25,7 @@ from tests.support.service import Service
 from tests.support.wire import exchange
 
 LARGEST = 2**63 - 1
+COMMON_NAMES = {"sha-256": "SHA-256", "sha-512": "SHA-512", "sha": "SHA-1", "md5": "MD5"}
 UNKNOWN = [
     "0d0541dd-3f4d-4510-931e-ad3b6b5753a3",
     "01a1fc87-9655-79af-939f-09e2b6784b59",
@@ -231,7 +232,7 @@ def test_a_place_that_is_no_number_is_400(local_service: Service, name: str, val
     check_error(local_service.http.get(f"/video/{video_id}/x"), 404, says="has arrived")
 
 
-@pytest.mark.parametrize("algorithm", ["sha-256", "sha-512", "sha", "md5"])
+@pytest.mark.parametrize("algorithm", COMMON_NAMES)
 @pytest.mark.parametrize("content_type", ["video/webm", FORM])
 def test_a_chunk_is_verified_by_its_digest(
     local_service: Service, algorithm: str, content_type: str
@@ -243,11 +244,11 @@ def test_a_chunk_is_verified_by_its_digest(
     wrong = content_digest(algorithm, b"other")
 
     answer = add(local_service, video_id, body, Content_Type=content_type, Content_Digest=wrong)
-    check_error(answer, 400, says=algorithm)
+    check_error(answer, 400, says=f"The {COMMON_NAMES[algorithm]} of what arrived")
     another = "md5" if algorithm != "md5" else "sha-512"
     mixed = f"{right}, {content_digest(another, b'other')}"
     answer = add(local_service, video_id, body, Content_Type=content_type, Content_Digest=mixed)
-    check_error(answer, 400, says=another)
+    check_error(answer, 400, says=f"The {COMMON_NAMES[another]} of what arrived")
     for digest in (right, f"crc32c=:AAAAAA==:, {right}"):
         answer = add(
             local_service, video_id, body, Content_Type=content_type, Content_Digest=digest
@@ -282,7 +283,7 @@ def test_a_duplicate_with_a_wrong_digest_is_refused(local_service: Service) -> N
     video_id = record(local_service, b"abc")
     wrong = content_digest("sha-256", b"abd")
     answer = add(local_service, video_id, b"abc", Chunk_Index=0, Content_Digest=wrong)
-    check_error(answer, 400, says="sha-256")
+    check_error(answer, 400, says="SHA-256")
     right = content_digest("sha-256", b"abc")
     answer = add(local_service, video_id, b"abc", Chunk_Index=0, Content_Digest=right)
     check_added(answer, chunks=1, size=3)

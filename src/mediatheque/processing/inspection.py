@@ -54,7 +54,7 @@ class Inspection:
         self.reached = 0
         self.broken = False
         self.ended_early = False
-        self.faults = 0
+        self.faults = film.mended
         self.restarts: list[float] = []
         self._broken_off: int | None = None  # where the container seems to end early
 

@@ -6,7 +6,7 @@ ours, never a name that a client chose.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from mediatheque.domain.processing import Kind
+from mediatheque.processing.fragments import MendedFile, mend
 from mediatheque.processing.tasks import RejectedError
 
 _DEMUXERS = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,avi,flv,asf,ogg,mp3,flac,wav,aac"
@@ -47,12 +48,14 @@ class Film:
     """An open container and the streams of it that are used: the first picture, the first sound.
 
     ``messages`` are what libav has to say of it: level, name of the part that says it, text.
+    ``mended`` tells at how many places it is damaged of which libav does not hear.
     """
 
     container: InputContainer
     video: VideoStream | None
     audio: AudioStream | None
     messages: list[tuple[int, str, str]]
+    mended: int = 0
 
     @property
     def streams(self) -> list[VideoStream | AudioStream]:
@@ -68,8 +71,19 @@ def open_film(path: Path, *, max_pixels: int, kind: Kind = "video") -> Iterator[
     """
     if path.stat().st_size == 0:
         raise RejectedError("The file is empty.")
-    with av.logging.Capture() as messages, _open(path) as container:
-        film = Film(container, _first_video(container, kind), _first_audio(container), messages)
+    mended = mend(path)
+    with (
+        nullcontext() if mended is None else closing(mended),
+        av.logging.Capture() as messages,
+        _open(mended or f"file:{path.absolute()}") as container,
+    ):
+        film = Film(
+            container,
+            _first_video(container, kind),
+            _first_audio(container),
+            messages,
+            mended=0 if mended is None else mended.places,
+        )
         if not film.streams:
             raise RejectedError("There is neither a picture nor sound in the file to play.")
         if film.video is not None:
@@ -80,9 +94,9 @@ def open_film(path: Path, *, max_pixels: int, kind: Kind = "video") -> Iterator[
         yield film
 
 
-def _open(path: Path) -> InputContainer:
+def _open(file: MendedFile | str) -> InputContainer:
     try:
-        return av.open(f"file:{path.absolute()}", metadata_errors="replace", options=dict(_OPTIONS))
+        return av.open(file, "r", metadata_errors="replace", options=dict(_OPTIONS))
     except (av.FFmpegError, ValueError) as error:
         raise RejectedError(UNREADABLE) from error
 
