@@ -5,6 +5,7 @@ every recording still comes to its end, once.
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -183,12 +184,17 @@ def caught(worker: psutil.Process) -> psutil.Process | None:
     while time.monotonic() < deadline:
         for server in fork_servers(worker):
             for child in server.children():
-                with contextlib.suppress(psutil.NoSuchProcess):  # it is over already
-                    if child.status() != psutil.STATUS_STOPPED:
+                with contextlib.suppress(psutil.NoSuchProcess, OSError):  # it is over already
+                    if child.status() != psutil.STATUS_STOPPED and is_locked_up(child):
                         child.suspend()
                         return child
         time.sleep(0.002)  # a busy loop would slow down what it waits for
     return None
+
+
+def is_locked_up(child: psutil.Process) -> bool:
+    """Tell whether a child has come so far that it ends with its parent, and is at work."""
+    return "\nSeccomp:\t2\n" in Path(f"/proc/{child.pid}/status").read_text()
 
 
 def fork_servers(worker: psutil.Process) -> list[psutil.Process]:

@@ -17,7 +17,7 @@ _OUTERMOST = {
 }
 _HEADER = 8
 _LONGEST = 0xFFFF_FFFF  # of a box whose length has 32 bits
-_LARGEST_BOX = 16 << 20  # that is looked into
+_LARGEST_BOX = 1 << 20  # that is looked into
 _SEARCHED_BYTES = 1 << 20
 _MOST_TRIES = 10_000
 """Places looked at that may be the beginning of a fragment; a file can be made of nothing else."""
