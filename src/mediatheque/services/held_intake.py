@@ -141,8 +141,6 @@ class HeldIntake:
             self.intake = replace(self.intake, touched_at=touched_at(written))
         if kept:
             self.kept_until = kept_until
-        else:
-            await self.end_appending()
         return written
 
     async def advance(self, appended: Appended, *, last: bool = False) -> None:

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from mediatheque.catalog import intakes, tables
 from mediatheque.catalog.database import Database, Transaction
-from mediatheque.domain.ids import new_id
 from mediatheque.domain.intakes import Intake
 from mediatheque.services import held_intake
 from mediatheque.services.held_intake import HoldLostError
@@ -31,14 +30,6 @@ async def service(database: Database, store: LocalStore) -> AsyncIterator[Intake
     opened.keep_while(lambda: True)
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-async def intake_id(database: Database) -> UUID:
-    added = new_id()
-    async with database.begin() as transaction:
-        await intakes.add(transaction, added)
-    return added
 
 
 async def add_piece(service: IntakeService, intake_id: UUID, content: bytes) -> Intake:

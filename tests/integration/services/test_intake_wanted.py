@@ -12,7 +12,6 @@ from sqlalchemy import text
 from mediatheque.catalog import intakes
 from mediatheque.catalog.database import Database, Transaction
 from mediatheque.catalog.notices import Notices
-from mediatheque.domain.ids import new_id
 from mediatheque.domain.intakes import Intake
 from mediatheque.services import held_intake
 from mediatheque.services.held_intake import HoldLostError
@@ -50,14 +49,6 @@ async def processes(
         yield services
         for task in listening:
             task.cancel()
-
-
-@pytest.fixture
-async def intake_id(database: Database) -> UUID:
-    added = new_id()
-    async with database.begin() as transaction:
-        await intakes.add(transaction, added)
-    return added
 
 
 async def hold_until_wanted(
