@@ -17,6 +17,8 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.response import File
 
 from mediatheque import __version__
@@ -81,6 +83,17 @@ _DOCS_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css", "swagger-ui-standalone-preset.js")
 
 
+class _Application(Litestar):
+    """Without the framework's plugin for pydantic, which it adds wherever that is installed.
+
+    None of our routes needs it, and it takes 6 MB and a twentieth of a second in every process.
+    """
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
 def create_app() -> Observe:
     """Return the application of one web process, with the settings of its environment."""
     settings = read_settings(os.environ)
@@ -119,7 +132,7 @@ def build_app(runtime: Runtime) -> Observe:
                 agent=headers.get("user-agent", ""),
             )
 
-    application = Litestar(
+    application = _Application(
         route_handlers=[
             medias.router,
             medias.prefixed_router,

@@ -33,7 +33,6 @@ from mediatheque.telemetry.logs import configure_logs, get_logger
 log = get_logger(__name__)
 
 _APPLICATION = "mediatheque.app"  # by name: what fails early shall not wait for its import
-_WORKER = "mediatheque.worker"
 _READ_BYTES = 544 << 10
 """What is read of a connection at once. A request of 1 MiB then comes in two pieces, head included.
 
@@ -118,10 +117,12 @@ def _prepare_metrics(data_dir: Path) -> None:
 
 
 def _import_application() -> None:
-    """Import what the other processes need, which takes a second."""
+    """Import what the other processes share, which takes a second.
+
+    Not what only the job worker needs: that would be part of all of them.
+    """
     gc.disable()  # modules are no garbage: to look for it meanwhile takes a sixth of the time
-    for name in (_APPLICATION, _WORKER):
-        importlib.import_module(name)
+    importlib.import_module(_APPLICATION)
     # Looking through it for garbage would touch all of it, and what is touched is not shared.
     gc.collect()
     gc.freeze()
