@@ -6,6 +6,7 @@ seconds. The server listens on a Unix socket in a folder that only we can enter,
 else. It is a child of ours: it stops with us, and on Linux also when we are killed.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -99,6 +100,8 @@ class EmbeddedPostgres:
             self._server.send_signal(signal.SIGQUIT)
             self._server.wait()
         self._server = None
+        with contextlib.suppress(OSError):
+            self._socket.rmdir()  # it may lie among the temporary files of the machine
         if self._lock is not None:
             self._lock.close()
 
