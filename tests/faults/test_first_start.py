@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mediatheque.cli.descriptors import raise_limit
 from mediatheque.cli.exits import Exit
 from tests.faults.clients import content_of, upload
 from tests.faults.remains import wait_until
@@ -100,9 +101,12 @@ def test_what_lies_in_the_working_directory_is_not_taken_for_ours(tmp_path: Path
 
 
 def test_more_clients_are_served_than_a_shell_lets_programs_have_files(tmp_path: Path) -> None:
+    raise_limit()  # of ours
     few = ["prlimit", "--nofile=100:4000"]
     with running(tmp_path / "data", wrapper=few) as service, contextlib.ExitStack() as opened:
-        for _ in range(300):
-            client = opened.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+        for _ in range(1500):
+            client = opened.enter_context(
+                socket.create_connection(("127.0.0.1", service.port), timeout=10)
+            )
             client.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(12) == b"HTTP/1.1 200"

@@ -24,6 +24,7 @@ from granian.http import HTTP1Settings
 
 from mediatheque.cli import forks
 from mediatheque.cli.data_dir import embedded_database, let_end, make_data_dir, only_service
+from mediatheque.cli.descriptors import connections, raise_limit
 from mediatheque.cli.exits import Exit
 from mediatheque.cli.job_worker import job_worker
 from mediatheque.cli.web_processes import WebProcesses
@@ -60,6 +61,7 @@ def serve(
     if (reason := check_address(settings)) is not None:
         sys.exit(Exit.ADDRESS.because(reason))
     make_data_dir(settings.data_dir)
+    open_files = raise_limit()
     with only_service(settings.data_dir):
         _prepare_metrics(settings.data_dir)
         importing = threading.Thread(target=_import_application, daemon=True, name="import")
@@ -72,7 +74,7 @@ def serve(
             )
             _prepare(settings)
             with job_worker(settings):
-                _serve_web(settings)
+                _serve_web(settings, open_files)
     log.info("stopped")
 
 
@@ -157,7 +159,7 @@ def _prepare(settings: Settings) -> None:
         sys.exit(preparing.exitcode)
 
 
-def _serve_web(settings: Settings) -> None:
+def _serve_web(settings: Settings, open_files: int) -> None:
     server = WebProcesses(
         f"{_APPLICATION}:create_app",
         interface=Interfaces.ASGI,
@@ -169,6 +171,8 @@ def _serve_web(settings: Settings) -> None:
         websockets=False,
         log_enabled=False,
         http1_settings=HTTP1Settings(max_buffer_size=_READ_BYTES),
+        # Of connections, not of requests: those on which nothing happens count as well.
+        backpressure=connections(open_files),
     )
     log.info("serving", url=f"http://{settings.host}:{settings.port}", workers=settings.workers)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from mediatheque.cli.data_dir import embedded_database, make_data_dir
+from mediatheque.cli.descriptors import raise_limit
 from mediatheque.cli.exits import Exit
 from mediatheque.config import Settings, read_settings
 from mediatheque.domain.errors import InvalidError
@@ -20,6 +21,7 @@ def worker() -> None:
     settings = read_settings(os.environ)
     configure_logs(settings.log_format, settings.log_level)
     make_data_dir(settings.data_dir)
+    raise_limit()
     with embedded_database(settings):
         done = subprocess.run([sys.executable, "-P", "-m", "mediatheque", "prepare"], check=False)
         if done.returncode != 0:

@@ -34,6 +34,9 @@ _LEAST_SECONDS = 0.5
 _CONTENDED_SECONDS = 2.0
 """How long holds are not kept of an intake that somebody else wanted: he may come again."""
 
+_MOST_KEPT = 1000
+"""Holds that one process keeps for the next piece: each may have a file open."""
+
 _FIRST_PAUSE_SECONDS = 0.01
 _LONGEST_PAUSE_SECONDS = 0.1
 _ASK_AGAIN_SECONDS = 0.5
@@ -156,6 +159,9 @@ class IntakeService:
         loop = asyncio.get_running_loop()
         forget = loop.call_at(held.kept_until, self._forget, held.intake.id)
         self._kept[held.intake.id] = _Kept(held, forget)
+        if len(self._kept) > _MOST_KEPT:
+            oldest = next(iter(self._kept))
+            self._start(self._pop(oldest).release())
 
     def _forget(self, intake_id: UUID) -> None:
         """Let a hold end by itself for which no piece has come."""

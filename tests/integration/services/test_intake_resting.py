@@ -9,8 +9,10 @@ from sqlalchemy import select
 
 from mediatheque.catalog import intakes, tables
 from mediatheque.catalog.database import Database, Transaction
+from mediatheque.domain.ids import new_id
 from mediatheque.domain.intakes import Intake
 from mediatheque.services import held_intake
+from mediatheque.services import intake as intake_services
 from mediatheque.services.held_intake import HoldLostError
 from mediatheque.services.intake import IntakeService
 from mediatheque.storage.local import LocalStore
@@ -68,6 +70,27 @@ async def test_it_is_closed_when_no_piece_comes(
     assert open_files(intake_id)
     await until_closed(intake_id)
     assert len((await add_piece(service, intake_id, b"b")).segments) == 1
+
+
+async def test_it_is_closed_when_too_many_others_are_open(
+    service: IntakeService,
+    database: Database,
+    store: LocalStore,
+    intake_id: UUID,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake_services, "_MOST_KEPT", 2)
+    others = [new_id(), new_id()]
+    async with database.begin() as transaction:
+        for other in others:
+            await intakes.add(transaction, other)
+    for one in (others[0], intake_id, others[0], others[1]):
+        await add_piece(service, one, b"a")
+
+    await until_closed(intake_id)
+    assert all(open_files(other) for other in others)
+    async with asyncio.timeout(1):  # nobody has to wait for the end of its hold
+        await add_piece(IntakeService(database, store), intake_id, b"b")
 
 
 async def test_it_is_closed_before_another_process_goes_on(
