@@ -3,8 +3,10 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from sqlalchemy import text
+from sqlalchemy import AdaptedConnection, event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from mediatheque.catalog.connections import (
     AUTOCOMMIT,
@@ -38,6 +40,7 @@ class Database:
             pool_timeout=_POOL_SECONDS,
             connect_args={"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS},
         )
+        event.listen(self._engine.sync_engine.pool, "checkout", _replace_closed)
         self.group = GroupCommit(url, durable=durable)
         self._reading = self._engine.execution_options(isolation_level=AUTOCOMMIT)
 
@@ -72,3 +75,14 @@ class Database:
         """Close every connection."""
         await self.group.close()
         await self._engine.dispose()
+
+
+def _replace_closed(
+    connection: AdaptedConnection, _record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Have the pool connect anew where the database has closed a connection meanwhile.
+
+    When it was away all of them are, and each would fail somebody's request.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
+from mediatheque.catalog import intakes
 from mediatheque.catalog.connections import driver_url
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import InvalidError, UnavailableError
+from mediatheque.domain.ids import new_id
 from tests.support.database import a_media, add_medias, execute
 from tests.support.service import free_port
 
@@ -43,6 +45,29 @@ async def test_a_connection_that_was_cut_is_an_outage_and_the_next_one_works(
         await cut()
 
     await database.check()
+
+
+async def test_an_outage_costs_no_request_that_comes_behind_it(
+    database: Database, database_url: str
+) -> None:
+    together = asyncio.Barrier(4)
+
+    async def use_one() -> None:
+        async with database.read() as connection:
+            await connection.scalar(text("SELECT 1"))
+            await together.wait()
+
+    await asyncio.gather(*(use_one() for _ in range(together.parties)))
+    await execute(
+        database_url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND pid <> pg_backend_pid()",
+    )
+    await asyncio.sleep(0.2)  # until the connections have heard of it
+
+    for _ in range(together.parties):
+        async with database.read() as connection:
+            assert await intakes.find(connection, new_id()) is None
 
 
 @pytest.mark.parametrize("where", ["127.0.0.1:{port}/x", "nobody-has-this-name.invalid/x"])
