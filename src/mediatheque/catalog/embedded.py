@@ -62,6 +62,7 @@ class EmbeddedPostgres:
         self._lock: IO[str] | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
+        self._launching = threading.Lock()  # held to start the server again, not the first time
 
     @property
     def url(self) -> str:
@@ -82,28 +83,29 @@ class EmbeddedPostgres:
             self._wait_until_ready()
             return
         self._lock = lock
-        if not (self._data / "PG_VERSION").exists():
-            self._initialize()
-        self._launch()
-        self._wait_until_ready()
+        try:
+            if not (self._data / "PG_VERSION").exists():
+                self._initialize()
+            self._launch()
+            self._wait_until_ready()
+        except BaseException:  # also when we are told to stop
+            self.stop()
+            raise
         threading.Thread(target=self._keep_running, daemon=True, name="postgres").start()
 
     def stop(self) -> None:
         """Stop the server if this object started it; everything committed stays."""
-        self._stopping.set()
-        if self._server is None:
+        if self._lock is None:
             return
-        self._server.send_signal(signal.SIGINT)  # fast shutdown: ends sessions, then checkpoints
-        try:
-            self._server.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._server.send_signal(signal.SIGQUIT)
-            self._server.wait()
-        self._server = None
+        with self._launching:
+            self._stopping.set()
+        if self._server is not None:
+            _end(self._server)
+            self._server = None
         with contextlib.suppress(OSError):
             self._socket.rmdir()  # it may lie among the temporary files of the machine
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
+        self._lock = None
 
     def _initialize(self) -> None:
         # A folder that initdb did not finish is made anew: it holds nothing yet.
@@ -130,6 +132,9 @@ class EmbeddedPostgres:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise UnavailableError(f"The embedded database could not be created: {reason}")
         unfinished.rename(self._data)
+        # Under its first name it would be taken for an unfinished one, and made anew.
+        for folder in (self._home, self._home.parent):
+            _sync(folder)
 
     def _launch(self) -> None:
         self._socket.mkdir(mode=0o700, exist_ok=True)
@@ -185,7 +190,10 @@ class EmbeddedPostgres:
             if self._stopping.wait(_RETRY_SECONDS):
                 return
             try:
-                self._launch()
+                with self._launching:
+                    if self._stopping.is_set():
+                        return
+                    self._launch()
             except (OSError, UnavailableError) as error:
                 # What killed it may last: no memory for a process, no room for its log.
                 log.warning("database not started again", error=str(error))
@@ -196,6 +204,25 @@ class EmbeddedPostgres:
         except OSError:
             return ""
         return "Its log ends: " + " / ".join(lines[-3:])
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """Stop a server; everything committed stays."""
+    server.send_signal(signal.SIGINT)  # fast shutdown: ends sessions, then checkpoints
+    try:
+        server.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.send_signal(signal.SIGQUIT)
+        server.wait()
 
 
 def _binaries() -> Path:

@@ -1,7 +1,14 @@
 """The database that the service brings along."""
 
+import subprocess
+import threading
 from pathlib import Path
+from typing import Any
 
+import psutil
+import pytest
+
+from mediatheque.catalog import embedded
 from mediatheque.catalog.embedded import EmbeddedPostgres
 from tests.support.database import fetch
 from tests.support.prepared import put_database
@@ -20,3 +27,60 @@ async def test_a_stopped_database_leaves_nothing_outside_of_its_folder(tmp_path:
     finally:
         server.stop()
     assert not socket.exists()
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedPostgres:
+    """One that is not started, where the kernel does not end it with us."""
+    monkeypatch.setattr(embedded, "_dying_with_us", list)
+    put_database(tmp_path)
+    return EmbeddedPostgres(tmp_path)
+
+
+def running_servers(data_dir: Path) -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(data_dir / "postgres" / "data") in (process.info["cmdline"] or [])
+    ]
+
+
+def test_who_is_told_to_stop_while_it_starts_leaves_no_server(
+    server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = subprocess.run
+
+    def told(command: list[Any], **options: Any) -> Any:
+        if "pg_isready" in str(command[0]):
+            assert running_servers(tmp_path)
+            raise SystemExit(0)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", told)
+    with pytest.raises(SystemExit):
+        server.start()
+    assert running_servers(tmp_path) == []
+
+
+def test_a_server_that_was_killed_does_not_come_back_behind_a_stop(
+    server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(threading.enumerate())
+    server.start()
+    [keeper] = set(threading.enumerate()) - before
+    launch = server._launch
+    about_to, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        about_to.set()
+        go_on.wait(0.5)
+        launch()
+
+    monkeypatch.setattr(server, "_launch", slowly)
+    monkeypatch.setattr(embedded, "_RETRY_SECONDS", 0)
+    running_servers(tmp_path)[0].kill()
+    assert about_to.wait(10)
+    server.stop()
+    go_on.set()
+    keeper.join(10)
+    assert running_servers(tmp_path) == []
