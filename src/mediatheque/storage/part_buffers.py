@@ -1,5 +1,6 @@
 """Memory for the parts of large objects."""
 
+import contextlib
 import mmap
 import threading
 
@@ -12,7 +13,8 @@ def anonymous_pages(size: int) -> mmap.mmap:
     """
     pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
+        with contextlib.suppress(OSError):  # not every kernel has them
+            pages.madvise(mmap.MADV_HUGEPAGE)
     return pages
 
 
@@ -37,7 +39,13 @@ class PartBuffers:
                 if len(buffer) == size:
                     return self._idle.pop(position)
             self._idle.clear()  # of another size: together they could exceed the limit
-        return anonymous_pages(size)
+        try:
+            return anonymous_pages(size)
+        except BaseException:
+            with self._freed:
+                self._taken -= size
+                self._freed.notify_all()
+            raise
 
     def give_back(self, buffer: mmap.mmap) -> None:
         """Take a buffer back that nobody looks at any more."""

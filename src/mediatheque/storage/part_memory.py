@@ -25,6 +25,21 @@ class PartMemory:
                 await self._freed.wait()
             self._used += size
 
+    async def buffer(
+        self, capacity: int, *, reserved: int | None = None, start: int = 0
+    ) -> "PartBuffer":
+        """Wait until ``reserved`` bytes (all of it, unless told) are free; return a buffer.
+
+        Raises OSError when the system has no memory.
+        """
+        reserved = capacity if reserved is None else reserved
+        await self.take(reserved)
+        try:
+            return PartBuffer(capacity, reserved, start=start)
+        except BaseException:
+            self.give_back(reserved)
+            raise
+
     def give_back(self, size: int) -> None:
         """Free what was taken."""
         self._used -= size

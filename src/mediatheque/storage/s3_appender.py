@@ -123,8 +123,7 @@ class S3Appender:
         start = sum(tail.size for tail in tails)
         usual = min(part_bytes(None, self._number), _LARGEST_PART)
         capacity = max(usual, start + SMALLEST_PART)
-        await self._memory.take(capacity)
-        return PartBuffer(capacity, capacity, start=start)
+        return await self._memory.buffer(capacity, start=start)
 
     async def _begin_run(self) -> None:
         await self._sent()

@@ -96,9 +96,8 @@ class S3Writer:
         if self._size_hint is not None:
             missing = max(self._size_hint - self._planned_bytes, 1)
             reserved = min(capacity, -(-missing // _PAGE_BYTES) * _PAGE_BYTES)
-        await self._memory.take(reserved)
+        part = await self._memory.buffer(capacity, reserved=reserved)
         self._planned_bytes += capacity
-        part = PartBuffer(capacity, reserved)
         part.fill(memoryview(self._small))
         self._small = bytearray()
         return part
