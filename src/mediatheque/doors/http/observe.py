@@ -112,7 +112,8 @@ class _Exchange:
         self._counted = (0, 0)
         self._announced = 0
         self._finished = False
-        self._body_left = scope["http_version"].startswith("1") and (
+        self._may_linger = scope["http_version"].startswith("1")
+        self._body_left = (
             field_value(headers, b"content-length") not in (None, "0")
             or field_value(headers, b"transfer-encoding") is not None
         )
@@ -139,7 +140,7 @@ class _Exchange:
                 headers = list(message.get("headers", ()))
                 self._announced = int(field_value(headers, b"content-length") or 0)
                 self.status = message["status"]
-                if self.status >= 400:
+                if self.status >= 400 and self._may_linger:
                     await self._linger()
                     if self._body_left and field_value(headers, b"connection") is None:
                         # The server will close it, and no client shall send another request then.

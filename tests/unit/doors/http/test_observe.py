@@ -206,6 +206,7 @@ UPLOAD = {"Content-Length": "4"}
         (404, {}, 0, {}, 0),
         (404, {"Content-Length": "0"}, 0, {}, 0),
         (413, UPLOAD, 0, {"http_version": "2"}, 0),
+        (413, UPLOAD, 1, {"http_version": "2"}, 1),
     ],
 )
 async def test_an_early_error_waits_for_the_rest_of_the_body(
