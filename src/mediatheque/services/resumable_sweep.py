@@ -1,6 +1,5 @@
 """What is due for resumable uploads that nobody cares for."""
 
-import contextlib
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -81,14 +80,21 @@ class ResumableSweeper:
             async with self._database.read() as connection:
                 left = await resumable_uploads.expired(connection, before, after=last, limit=_BATCH)
             for upload_id in left:
-                # Whatever goes wrong: somebody cares for it after all.
-                with contextlib.suppress(ConflictError, IntakeBusyError, IntakeGoneError):
-                    async with self._intake.hold(upload_id, patience=0) as held:
-                        if held.intake.touched_at < before:
-                            await self._expire(held)
+                await self._expire_alone(upload_id, before)
             if len(left) < _BATCH:
                 return
             last = left[-1]
+
+    async def _expire_alone(self, upload_id: UUID, before: datetime) -> None:
+        try:
+            async with self._intake.hold(upload_id, patience=0) as held:
+                if held.intake.touched_at < before:
+                    await self._expire(held)
+        except (ConflictError, IntakeBusyError, IntakeGoneError):
+            pass  # somebody cares for it after all
+        except Exception:
+            # As above: the others are to expire, whatever is wrong with this one.
+            log.exception("upload not expired", upload=str(upload_id))
 
     async def _expire(self, held: HeldIntake) -> None:
         upload = await self._find(held.intake.id)

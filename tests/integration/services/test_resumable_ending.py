@@ -154,6 +154,26 @@ async def test_an_upload_without_new_bytes_expires(stage: ResumableStage) -> Non
     assert (again.id == old.id, again.state) == (False, ResumableState.RECEIVING)
 
 
+async def test_one_that_cannot_expire_keeps_no_other_from_it(
+    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = [await stage.append(await stage.create(6), b"abc") for _ in range(3)]
+    await stage.age(*uploads)
+    whole = ResumableFinisher.give_up_in
+
+    async def defective(self: ResumableFinisher, *arguments: Any) -> None:
+        if arguments[-1].id == uploads[0].id:
+            raise RuntimeError("a defect")
+        await whole(self, *arguments)
+
+    monkeypatch.setattr(ResumableFinisher, "give_up_in", defective)
+    await stage.uploads.sweep()
+    assert await states(stage, *uploads) == ["receiving", "expired", "expired"]
+    monkeypatch.undo()
+    await stage.uploads.sweep()
+    assert await states(stage, *uploads) == ["expired"] * 3
+
+
 async def test_that_an_upload_has_expired_is_forgotten_in_the_end(stage: ResumableStage) -> None:
     upload = await stage.append(await stage.create(6), b"abc")
     await stage.age(upload)
