@@ -66,7 +66,7 @@ class Rows:
         """Print a row, or keep it until there are enough to lay out together."""
         shown = tuple(map(printable, cells))
         if not self._pretty:
-            print("\t".join(shown), file=self._file)
+            print("\t".join(shown), file=self._file, flush=True)
             return
         self._waiting.append(shown)
         if len(self._waiting) >= _ROWS_AT_ONCE:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 from mediatheque.cli.bars import Bars
 from mediatheque.cli.output import Rows, amount, print_json, printable
 from mediatheque.cli.server import DEFAULTS, Failures, Options, converse, sentence
-from mediatheque.client import AsyncClient, ClientError, InvalidError, ServerUnreachableError
+from mediatheque.client import AsyncClient, ClientError, InvalidError
 from mediatheque.client.upload_states import state_folder
 
 _AT_ONCE = 4
@@ -63,7 +64,10 @@ def upload(
                 run.tell_how_to_go_on()
             raise
 
-    converse(options, conversation)
+    try:
+        converse(options, conversation)
+    finally:
+        run.tell_what_is_there()
     run.end()
 
 
@@ -85,23 +89,24 @@ class _Run:
                 async with asyncio.TaskGroup() as group:
                     for path in self._paths:
                         group.create_task(self._send(client, path, wanted, bars))
-        except* ServerUnreachableError as unreachable:
-            raise unreachable.exceptions[0] from None
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+
+    def tell_what_is_there(self) -> None:
+        """Print what was sent and is not printed yet."""
+        self._rows.flush()
 
     def end(self) -> None:
-        """Print what is not printed yet, and end the command with the code of what failed."""
-        self._rows.flush()
+        """End the command with the code of what failed."""
         self._failures.exit()
 
     def tell_how_to_go_on(self) -> None:
         """Say what an interrupted command leaves."""
-        names = list(self._unfinished)
         if len(self._paths) == 1:
             said = "What has arrived is kept: the same command goes on from there."
         else:
-            shown = ", ".join(map(printable, names[:_AT_ONCE]))
-            more = " …" if len(names) > _AT_ONCE else ""
-            said = f"Not finished: {shown}{more}. The same command with these goes on from there."
+            names = ", ".join(map(printable, self._unfinished))
+            said = f"Not finished: {names}. The same command with these goes on from there."
         print(said, file=sys.stderr)
 
     async def _send(
@@ -128,7 +133,8 @@ class _Run:
 def _can_remember() -> bool:
     """Tell whether uploads can be gone on with later; say why when they cannot."""
     try:
-        state_folder()
+        with tempfile.TemporaryFile(dir=state_folder(), buffering=0) as probe:
+            probe.write(b"x")
     except OSError as error:
         print(
             f"What is interrupted cannot be gone on with later: {sentence(error)}", file=sys.stderr

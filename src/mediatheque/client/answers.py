@@ -27,6 +27,7 @@ _CLASSES: dict[int, type[ClientError]] = {
     404: NotFoundError,
     408: UnavailableError,
     409: ConflictError,
+    423: UnavailableError,
     429: UnavailableError,
     502: UnavailableError,
     503: UnavailableError,

@@ -23,6 +23,8 @@ from mediatheque.client.retries import Retries, RetryableError
 CONNECT_TIMEOUT = 10.0
 # A proxy of the environment cannot know what "this machine" is.
 _NEVER_PROXIED = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+# Repeated where a redirect leads: what is sent goes to nobody whom the caller has not named.
+_FOLLOWED = frozenset({"GET", "HEAD"})
 # Nothing was sent when one of these is raised.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -149,6 +151,12 @@ class Connection:
                 if response.next_request is None:
                     raise await error_of(response)
                 location = response.next_request.url
+                if method not in _FOLLOWED:
+                    raise InvalidError(
+                        f"{self.address} sends this on to {location.copy_with(query=None)}. "
+                        "Give the address that is meant instead.",
+                        status=response.status_code,
+                    )
             plain = {name: sent[name] for name in sent if not name.startswith("If-")}
             async with self._http.stream(method, location, headers=plain) as response:
                 if not response.is_success:

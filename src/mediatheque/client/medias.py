@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from mediatheque.client.answers import decode
 from mediatheque.client.connection import Connection
+from mediatheque.client.digest import RunningCrc
 from mediatheque.client.downloads import Progress, download_media, read_media
 from mediatheque.client.errors import IntegrityError, InvalidError, NotFoundError
 from mediatheque.client.jsonapi import Filters, every, one
@@ -126,7 +127,8 @@ class Medias:
 
         Raises OSError when the file cannot be read, SourceChangedError when it changes meanwhile,
         and IntegrityError when other bytes arrived than were sent; nothing is kept then. Raises
-        ConflictError when the resource is taken, or another call is at the same upload.
+        ConflictError when the resource is taken, or another call is at the same upload, and
+        InvalidError when something said of the file is not UTF-8.
         """
         source = Path(path)
         metadata = {"filename": name or os.fsencode(source.name).decode(errors="replace")}
@@ -138,22 +140,26 @@ class Medias:
             metadata["public"] = "true"
         if tags:
             metadata["tags"] = _listed(tags)
-        upload_id, crc = await upload_file(
-            self._connection,
-            source,
-            metadata,
-            resume=resume,
-            on_progress=on_progress or _ignore,
-        )
-        media = await self.find(resource or upload_id)
-        if not crc.agrees(media.size, media.checksum):
+
+        async def verify(upload_id: str, crc: RunningCrc) -> Media:
+            media = await self.find(resource or upload_id)
+            if crc.agrees(media.size, media.checksum):
+                return media
             if media.id == upload_id:
                 await self.delete(media)
             raise IntegrityError(
                 f"What the server received of {source} is not what the file holds: it was damaged "
                 "on its way, or changed without a sign. Nothing was kept; upload it again."
             )
-        return media
+
+        return await upload_file(
+            self._connection,
+            source,
+            metadata,
+            resume=resume,
+            on_progress=on_progress or _ignore,
+            verify=verify,
+        )
 
     def read(self, media: Media, *, start: int = 0) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a media, not verified, going on after broken connections."""

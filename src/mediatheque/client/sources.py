@@ -10,7 +10,7 @@ from typing import BinaryIO
 from mediatheque.client.digest import RunningCrc
 from mediatheque.client.errors import InvalidError, SourceChangedError
 
-_PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 20
 
 
 class SourceFile:
@@ -63,12 +63,13 @@ class Stretch:
         self._source = source
         self._start = start
 
-    def read(self, position: int) -> bytes:
+    def read(self, position: int, end: int | None = None) -> bytes:
         """Return the next bytes from ``position`` of the stretch, none of it unread before that.
 
-        Raises OSError, and SourceChangedError when the file has changed meanwhile.
+        None from ``end`` on. Raises OSError, and SourceChangedError when the file has changed
+        meanwhile.
         """
-        most = min(_PIECE_BYTES, self.size - position)
+        most = min(PIECE_BYTES, (self.size if end is None else end) - position)
         piece = self._source.read(self._start + position, most)
         end = position + len(piece)
         if end > self.crc.size:

@@ -10,7 +10,12 @@ from typing import NamedTuple
 import httpx
 
 from mediatheque.client.connection import Connection, Content
-from mediatheque.client.errors import ClientError, ConflictError, NotUnderstoodError
+from mediatheque.client.errors import (
+    ClientError,
+    ConflictError,
+    InvalidError,
+    NotUnderstoodError,
+)
 
 _HEADERS = {"Tus-Resumable": "1.0.0"}
 _PATH = "/uploads"
@@ -20,10 +25,15 @@ _JOIN_TIMEOUT = 900.0
 
 
 def encode_metadata(metadata: Mapping[str, str]) -> str:
-    """Return the value of Upload-Metadata. Raises UnicodeEncodeError for what is not UTF-8."""
-    return ",".join(
-        f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in metadata.items()
-    )
+    """Return the value of Upload-Metadata. Raises InvalidError for what is not UTF-8."""
+    return ",".join(f"{name} {_encoded(name, text)}" for name, text in metadata.items())
+
+
+def _encoded(name: str, text: str) -> str:
+    try:
+        return base64.b64encode(text.encode()).decode()
+    except UnicodeEncodeError:  # bytes of the command line, for one
+        raise InvalidError(f"{name}: {text!a} is not UTF-8.", field=name) from None
 
 
 class Abilities(NamedTuple):
@@ -148,17 +158,14 @@ class Tus:
                 read_timeout=read_timeout,
             )
         except ClientError as error:
-            raise self._explained(error) from error
-
-    def _explained(self, error: ClientError) -> ClientError:
-        """Return an error of the address of all uploads; that is nothing where there are none."""
-        if error.status not in _NO_SUCH_ADDRESS:
-            return error
-        return NotUnderstoodError(
-            f"The service at {self._connection.address} takes no resumable uploads: it is older "
-            "than this client, and must be updated first.",
-            request_id=error.request_id,
-        )
+            # At the address of all uploads there is something, unless there are none.
+            if error.status not in _NO_SUCH_ADDRESS:
+                raise
+            raise NotUnderstoodError(
+                f"The service at {self._connection.address} takes no resumable uploads: it is "
+                "older than this client, and must be updated first.",
+                request_id=error.request_id,
+            ) from error
 
 
 def _with_bytes(size: int) -> dict[str, str]:

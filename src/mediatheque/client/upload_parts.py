@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from mediatheque.client.connection import Connection
 from mediatheque.client.errors import ClientError, ConnectionLostError, UnavailableError
-from mediatheque.client.sources import Stretch
+from mediatheque.client.sources import PIECE_BYTES, Stretch
 from mediatheque.client.tus import Found, NewUpload, Tus
 from mediatheque.client.upload_states import PartState
 
@@ -61,10 +61,12 @@ class PartUpload:
         """
         retries = self._connection.retries()
         found = await self._find() if self._begun else _NOTHING
+        most = self.stretch.size
         while not found.finished:
             try:
-                arrived = await self._send_from(found.arrived)
+                arrived = await self._send_from(found.arrived, most)
                 found = Found(arrived, arrived == self.stretch.size)
+                most = self.stretch.size
             except ClientError as error:
                 if not self._can_go_on(error):
                     raise
@@ -74,6 +76,9 @@ class PartUpload:
                     raise
                 if found.arrived > before.arrived:
                     retries.progressed()
+                else:
+                    # Who refuses while we send is not heard; a short body it lets come to its end.
+                    most = PIECE_BYTES
         await self.digest(self.stretch.size)
 
     async def digest(self, end: int) -> None:
@@ -87,30 +92,31 @@ class PartUpload:
             upload_id = self.id or await self._tus.create(self._new())
             await self._tus.give_up(upload_id)
 
-    async def _send_from(self, offset: int) -> int:
-        """Send everything from ``offset`` on, in one request; return how much has arrived.
+    async def _send_from(self, offset: int, most: int) -> int:
+        """Send up to ``most`` bytes from ``offset`` on, in one request; return how many there are.
 
-        When that is nothing, the request only finishes the upload.
+        When there is nothing to send, the request only finishes the upload.
         """
-        left = self.stretch.size - offset
+        left = min(most, self.stretch.size - offset)
         await self.digest(offset)
         if self.id is not None:
             return await self._tus.append(
                 self.id,
-                (lambda: self._pieces(offset)) if left else None,
+                (lambda: self._pieces(offset, offset + left)) if left else None,
                 offset=offset,
                 size=left,
             )
         if not left:
             self.id = await self._tus.create(self._new())
             return 0
-        self.id, arrived = await self._tus.create_with(self._new(), lambda: self._pieces(0))
+        whole = self.stretch.size
+        self.id, arrived = await self._tus.create_with(self._new(), lambda: self._pieces(0, whole))
         return arrived
 
-    async def _pieces(self, offset: int) -> AsyncIterator[bytes]:
-        self._at(offset)
-        while self.done < self.stretch.size:
-            piece = await asyncio.to_thread(self.stretch.read, self.done)
+    async def _pieces(self, start: int, end: int) -> AsyncIterator[bytes]:
+        self._at(start)
+        while self.done < end:
+            piece = await asyncio.to_thread(self.stretch.read, self.done, end)
             yield piece
             self._at(self.done + len(piece))
 

@@ -57,6 +57,15 @@ class UploadState(Struct):
     key: str
     joining: list[str] | None = None
 
+    def is_of(self, subject: Subject) -> bool:
+        """Tell whether it is of this subject, and its parts are all of that, in order."""
+        end = 0
+        for part in self.parts:
+            if part.start != end or part.size <= 0:
+                return False
+            end += part.size
+        return self.subject == subject and end == subject.size
+
 
 def state_folder() -> Path:
     """Return where states are kept, which is made when it is not there. Raises OSError."""
@@ -91,16 +100,18 @@ class StateFile:
         if descriptor is None:
             path = unquote(subject.file.removeprefix("file://"), errors="replace")
             raise ConflictError(f"{path} is being uploaded already, by another run.")
+        self._subject = subject
         self._descriptor = descriptor
         self._closed = False
         self._saving = threading.Lock()  # a thread may be at it whose caller was interrupted
 
     def load(self) -> UploadState | None:
-        """Return what an earlier run has left; None when that is nothing, or not to be read."""
+        """Return what an earlier run has left; None when that is nothing, or does not fit."""
         text = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0)
         os.utime(self._descriptor)
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            return msgspec.json.decode(text, type=UploadState)
+            state = msgspec.json.decode(text, type=UploadState)
+            return state if state.is_of(self._subject) else None
         return None
 
     def save(self, state: UploadState) -> None:
@@ -156,7 +167,7 @@ def _remove_stale(folder: Path) -> None:
     """Remove what nobody has gone on with for long."""
     before = time.time() - _LIFETIME_SECONDS
     for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # whatever it is, it is in nobody's way
             if path.stat().st_mtime < before and (descriptor := _lock(path)) is not None:
                 path.unlink()
                 os.close(descriptor)

@@ -4,8 +4,9 @@ A large file is sent in a few parts at once, each an upload of its own, which th
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from mediatheque.client.connection import Connection
@@ -13,6 +14,7 @@ from mediatheque.client.digest import RunningCrc
 from mediatheque.client.errors import (
     ClientError,
     ConflictError,
+    IntegrityError,
     InvalidError,
     NotFoundError,
     SourceChangedError,
@@ -33,6 +35,7 @@ _REMEMBERED_BYTES = 1 << 20
 
 _NOT_JOINABLE = frozenset({400, 404, 410})
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 """Called with how many bytes are done, and how many there are; goes back after a failure."""
 
@@ -52,14 +55,16 @@ async def upload_file(
     *,
     resume: bool,
     on_progress: Progress,
-) -> tuple[str, RunningCrc]:
-    """Upload a file as the media that ``metadata`` describes; return its id and checksum.
+    verify: Callable[[str, RunningCrc], Awaitable[T]],
+) -> T:
+    """Upload a file as the media that ``metadata`` describes; return what ``verify`` returns.
 
-    The id is another one when a media with the same bytes has the address already. ``resume``:
-    remember the upload, and go on with what is remembered of an earlier one. Else nothing that
-    can be removed is left of an upload that fails.
+    That is given the id of the upload, which is the media's unless one with the same bytes has the
+    address already, and the checksum of what was read. ``resume``: remember the upload until it is
+    verified, and go on with what is remembered of an earlier one. Else nothing that can be removed
+    is left of an upload that fails.
 
-    Raises ClientError, OSError, and UnicodeEncodeError for metadata that is not UTF-8.
+    Raises ClientError (InvalidError for metadata that is not UTF-8), and OSError.
     """
     with opened(path) as source:
         subject = Subject(
@@ -73,18 +78,27 @@ async def upload_file(
         file = await asyncio.to_thread(StateFile, subject) if remembered else None
         upload = _Upload(connection, source, subject, file, on_progress)
         try:
-            await upload.send(metadata.get("resource"))
-        except (ClientError, OSError) as error:
-            left = file is not None or isinstance(error, RetryableError)
-            if isinstance(error, SourceChangedError) or not left:
-                await upload.give_up()
-            raise
-        else:
+            await _send(upload, metadata.get("resource"), remembered=file is not None)
+            try:
+                verified = await verify(upload.id, upload.crc)
+            except IntegrityError:  # there is nothing to go on with
+                upload.forget()
+                raise
             upload.forget()
         finally:
             if file is not None:
                 file.close()
-    return upload.id, upload.crc
+    return verified
+
+
+async def _send(upload: "_Upload", resource: str | None, *, remembered: bool) -> None:
+    try:
+        await upload.send(resource)
+    except (ClientError, OSError) as error:
+        left = remembered or isinstance(error, RetryableError)
+        if isinstance(error, SourceChangedError) or not left:
+            await upload.give_up()
+        raise
 
 
 class _Upload:

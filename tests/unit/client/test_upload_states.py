@@ -105,6 +105,37 @@ def test_a_state_that_cannot_be_read_is_none(text: bytes) -> None:
     assert loaded(subject()) is None
 
 
+@pytest.mark.parametrize(
+    ("about", "parts"),
+    [
+        (subject(), []),
+        (subject(), [(0, 9)]),
+        (subject(), [(0, 11)]),
+        (subject(), [(1, 10)]),
+        (subject(), [(0, 5), (5, 5), (5, 5)]),
+        (subject(), [(0, 4), (6, 4)]),
+        (subject(), [(0, 0), (0, 10)]),
+        (subject("other"), [(0, 10)]),
+        (subject(modified_ns=2), [(0, 10)]),
+    ],
+)
+def test_a_state_that_does_not_fit_the_file_is_none(
+    about: Subject, parts: list[tuple[int, int]]
+) -> None:
+    file = StateFile(subject())
+    states = [PartState(start, size, "key") for start, size in parts]
+    file.save(UploadState(about, states, "key of the whole"))
+    file.close()
+
+    assert loaded(subject()) is None
+
+
+def test_what_else_lies_there_for_weeks_is_in_nobodys_way() -> None:
+    (state_folder() / "folder").mkdir()
+    os.utime(state_folder() / "folder", (1, 1))
+    StateFile(subject()).close()
+
+
 def test_what_nobody_has_gone_on_with_for_weeks_is_removed() -> None:
     for name in ("old", "old but under way", "recent"):
         saved(subject(name))

@@ -5,14 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from mediatheque.client import AsyncClient, InvalidError, NotUnderstoodError, SourceChangedError
+from mediatheque.client import (
+    AsyncClient,
+    ConnectionLostError,
+    InvalidError,
+    NotUnderstoodError,
+    SourceChangedError,
+    StorageFullError,
+)
 from mediatheque.client.digest import RunningCrc
 from mediatheque.client.sources import Stretch, opened
 from mediatheque.client.uploads import split
 from tests.support.proxy import answer
-from tests.support.scripted import Scripted, json_answer, scripted
+from tests.support.scripted import BROKEN, Scripted, json_answer, scripted
 
 MIB = 1 << 20
+_AT_ONE = ["HEAD /uploads/1", "PATCH /uploads/1"]
 NOT_HERE = json_answer('{"error": "There is nothing here."}', status="404 Not Found")
 
 
@@ -129,6 +137,64 @@ async def test_a_small_file_is_sent_in_one_request(tmp_path: Path) -> None:
     assert sent.headers["upload-length"] == "5"
     assert sent.headers["upload-metadata"] == "filename w6kubW92,public dHJ1ZQ==,tags YSxi"
     assert len(sent.headers["idempotency-key"]) == 32
+
+
+async def test_answers_that_are_lost_again_and_again_are_told_in_the_end(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"bytes")
+    async with (
+        scripted(*[BROKEN] * 20) as server,
+        AsyncClient(server.url, timeout=5, patience=1) as client,
+    ):
+        with pytest.raises(ConnectionLostError, match="broke"):
+            await client.medias.upload(tmp_path / "film")
+
+
+async def test_who_refuses_while_bytes_come_is_heard_with_a_shorter_body(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(bytes(3 * MIB))
+    created = answer("201 Created", headers="Location: /uploads/1\r\nUpload-Offset: 0\r\n")
+    here = answer("200 OK", headers="Upload-Offset: 0\r\nUpload-Length: 3145728\r\n")
+    full = json_answer('{"error": "No room."}', status="507 Insufficient Storage")
+    async with (
+        scripted(BROKEN, created, here, full) as server,
+        AsyncClient(server.url, timeout=5, patience=5) as client,
+    ):
+        with pytest.raises(StorageFullError, match="No room"):
+            await client.medias.upload(tmp_path / "film", resume=True)
+
+    assert server.lines()[:4] == ["POST /uploads", "POST /uploads", *_AT_ONE]
+    assert len(server.asked[3].body) == MIB
+
+
+async def test_it_is_remembered_until_it_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
+    (tmp_path / "film").write_bytes(bytes(MIB))
+    created = answer("201 Created", headers=f"Location: /uploads/1\r\nUpload-Offset: {MIB}\r\n")
+    async with answering(created, BROKEN) as (client, _):
+        with pytest.raises(ConnectionLostError):
+            await client.medias.upload(tmp_path / "film", resume=True)
+
+    assert len(list((tmp_path / "home" / "mediatheque" / "uploads").glob("*.json"))) == 1
+
+
+async def test_bytes_are_not_sent_to_where_a_server_sends_them_on(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"bytes")
+    moved = answer("308 Permanent Redirect", headers="Location: http://elsewhere/x?secret=1\r\n")
+    async with answering(moved, moved) as (client, server):
+        with pytest.raises(InvalidError, match=r"sends this on to http://elsewhere/x\."):
+            await client.medias.upload(tmp_path / "film")
+
+    assert set(server.lines()) == {"POST /uploads"}
+
+
+async def test_what_is_said_of_a_file_must_be_text(tmp_path: Path) -> None:
+    (tmp_path / "film").write_bytes(b"bytes")
+    async with answering() as (client, _):
+        with pytest.raises(InvalidError, match="is not UTF-8") as refused:
+            await client.medias.upload(tmp_path / "film", tags=["a\udcff"])
+
+    assert refused.value.field == "tags"
 
 
 @pytest.mark.parametrize("tag", ["", "a,b"])
