@@ -195,6 +195,10 @@ def test_bytes_beyond_the_length_are_refused_and_those_before_kept(
     )
     check_problem(answer, 400, "inconsistent-upload-length", says=str(len(CONTENT)))
     assert answer.headers["upload-offset"] == str(len(CONTENT))
+    assert answer.headers["upload-complete"] == "?0"
+    check_at(local_service, url, len(CONTENT))  # and no media
+    ended = add(local_service, url, b"", offset=len(CONTENT), complete="?1")
+    check_media(local_service, ended, CONTENT)
 
 
 def test_an_end_that_comes_too_early_is_refused_and_kept(local_service: Service) -> None:

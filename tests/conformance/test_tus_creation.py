@@ -144,6 +144,12 @@ def test_a_creation_that_goes_on_beyond_its_length_tells_where_the_upload_is(
     check_bytes(local_service, path, b"ab")
 
 
+def test_a_creation_of_nothing_takes_nothing(local_service: Service) -> None:
+    chunked = {**TUS, "Content-Type": "application/offset+octet-stream", "Upload-Length": "0"}
+    answer = local_service.http.post("/uploads", content=iter([b"abc"]), headers=chunked)
+    check_error(answer, 413, says="0 bytes")
+
+
 def test_a_length_that_is_told_later(service: Service) -> None:
     path = create(service)
     check_offset(look(service, path), 0)

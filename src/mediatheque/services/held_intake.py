@@ -135,7 +135,7 @@ class HeldIntake:
             raise _lost()
         # A renewal that began meanwhile may have lengthened it by more than is believed here.
         kept = keep and self._may_keep
-        self.released = kept or not keep
+        self.released = not keep
         self._now_has(appended)
         if touched_at is not None:
             self.intake = replace(self.intake, touched_at=touched_at(written))

@@ -97,7 +97,7 @@ class IntakeService:
         """Hold an intake for the block; waits up to ``patience`` seconds for other holders.
 
         To ``insist`` is to ask those to let go soon, wherever they are; then ``wanted`` of their
-        hold is set. Who holds without one is not asked.
+        hold is set. Who holds without one goes on, and only does not keep the hold afterwards.
 
         Raises IntakeBusyError, IntakeClosedError, and IntakeGoneError when there is no such intake.
         """
@@ -117,8 +117,7 @@ class IntakeService:
                 if held.kept_until and not wanted.is_set():
                     self._keep(held)
                 else:
-                    held_still = held.kept_until or not held.released
-                    ending = held.release() if held_still else held.end_appending()
+                    ending = held.end_appending() if held.released else held.release()
                     # A cancelled caller must not leave the next one to wait for the lease's end.
                     await asyncio.shield(self._start(ending))
                 if held.superseded:

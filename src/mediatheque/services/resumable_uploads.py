@@ -154,6 +154,9 @@ class ResumableUploadService:
             upload = self._as_of(held, upload)
             if append.last and upload.length is None and refused is None:
                 upload = await self._settle(held, upload, length=upload.size, ending=True)
+            elif append.last and refused is not None and upload.ready:
+                # It did not come to its end: nothing was said of the bytes that were taken.
+                upload = await self._settle(held, upload, length=upload.length, ending=False)
             finished = upload.ready
             if finished:
                 await self._finisher.finish(held, upload)
@@ -173,20 +176,26 @@ class ResumableUploadService:
         """Return an upload as it is once nobody adds to it; who does is asked to stop.
 
         One that has all its bytes is finished first, if a crash has prevented that. Raises
-        NotFoundError, UploadExpiredError, and what ``finish`` of the finisher raises.
+        NotFoundError, UploadExpiredError, IntakeBusyError for one that somebody else is finishing
+        or died over, and what ``finish`` of the finisher raises.
         """
         upload = await self.peek(principal, upload_id)
         if upload.state is not ResumableState.RECEIVING:
             return upload
-        # Without an intake it was finished or given up just now.
-        with contextlib.suppress(IntakeBusyError, IntakeGoneError):
-            async with self._intake.hold(
-                upload.id, patience=_LOOK_PATIENCE_SECONDS, insist=True
-            ) as held:
+        patience = _PATIENCE_SECONDS if upload.ready else _LOOK_PATIENCE_SECONDS
+        try:
+            async with self._intake.hold(upload.id, patience=patience, insist=True) as held:
                 upload = await self.peek(principal, upload_id)
                 if not upload.ready:
                     return upload
                 await self._finisher.finish(held, upload)
+        except IntakeBusyError:
+            upload = await self.peek(principal, upload_id)
+            if upload.ready:  # to clients its offset would say that there is a media
+                raise
+            return upload
+        except IntakeGoneError:
+            pass  # it was finished or given up just now
         return await self.peek(principal, upload_id)
 
     async def peek(self, principal: Principal, upload_id: str) -> ResumableUpload:

@@ -21,7 +21,9 @@ from mediatheque.domain.errors import (
 )
 from mediatheque.domain.resumable_uploads import ResumableState, ResumableUpload
 from mediatheque.processing.pool import ProcessingPool
+from mediatheque.services import resumable_uploads as resumable_upload_services
 from mediatheque.services.held_intake import HoldLostError
+from mediatheque.services.intake import IntakeBusyError
 from mediatheque.services.resumable_finish import ResumableFinisher
 from mediatheque.storage.local import LocalStore
 from tests.support.database import a_media, add_medias
@@ -238,6 +240,27 @@ async def test_one_of_two_finishers_wins(
         await stale
     await is_kept(stage, upload)
     await store.close()
+
+
+async def test_where_an_upload_is_that_others_finish_is_told_once_it_is_a_media(
+    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await stage.create(6)
+    with (
+        ending_in(monkeypatch, ResumableFinisher, "finish", after=False),
+        pytest.raises(asyncio.CancelledError),
+    ):
+        await stage.append(upload, b"abcdef")
+    other = ResumableStage(stage.database, stage.store)
+
+    async with other.intake.hold(upload.id, patience=1):
+        with monkeypatch.context() as impatient:
+            impatient.setattr(resumable_upload_services, "_PATIENCE_SECONDS", 0.5)
+            with pytest.raises(IntakeBusyError):  # its offset would say that it is finished
+                await stage.find(upload)
+        looking = asyncio.create_task(stage.find(upload))
+        await asyncio.sleep(2.5)
+    assert (await looking).state is ResumableState.COMPLETE
 
 
 async def test_an_address_that_others_have_taken_meanwhile_keeps_the_bytes_until_it_is_free(

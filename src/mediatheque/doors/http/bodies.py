@@ -124,9 +124,12 @@ class BodyReader:
         """Return a whole body of at most ``limit`` bytes. Raises what ``pieces`` raises."""
         return b"".join([piece async for piece in self.pieces(request, limit=limit)])
 
-    async def pass_over(self, request: AnyRequest) -> None:
-        """Read a body that nobody needs: many clients look for no answer before its end."""
-        async with aclosing(self.pieces(request)) as pieces:
+    async def pass_over(self, request: AnyRequest, *, limit: int | None = None) -> None:
+        """Read a body that nobody needs: many clients look for no answer before its end.
+
+        Raises what ``pieces`` raises.
+        """
+        async with aclosing(self.pieces(request, limit=limit)) as pieces:
             async for _ in pieces:
                 pass
 

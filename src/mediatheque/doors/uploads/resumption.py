@@ -146,7 +146,7 @@ async def _create(
     upload = await exchange.uploads.create(exchange.principal, new)
     exchange.headers["Location"] = f"{exchange.base}/uploads/{upload.id}"
     if upload.state is ResumableState.COMPLETE:
-        await bodies.pass_over(request)
+        await bodies.pass_over(request, limit=upload.length)
     elif said.last or content_length(request) != 0:
         upload = await exchange.take(bodies, str(upload.id), said)
     if upload.state is ResumableState.COMPLETE:

@@ -50,11 +50,12 @@ async def create(
         first = read_first(request, new.length)
         upload = await uploads.create(resolve_principal(), new)
     location = {"Location": address(request, settings, upload.id)}
-    if first is not None and (upload.size or upload.state is not ResumableState.RECEIVING):
-        await bodies.pass_over(request)
-    elif first is not None:
+    if first is not None:
         try:
-            upload = await _append(request, services, bodies, str(upload.id), first)
+            if upload.size or upload.state is not ResumableState.RECEIVING:
+                await bodies.pass_over(request, limit=upload.length)
+            else:
+                upload = await _append(request, services, bodies, str(upload.id), first)
         except MediathequeError as error:
             # There is an upload now, and its client has no other way to learn where.
             raise await _refusal(
@@ -73,7 +74,7 @@ async def append(
     except MediathequeError as error:
         if isinstance(error, UploadCompleteError) and said.size == 0:
             upload = await services.resumable_uploads.peek(resolve_principal(), upload_id)
-            if said.offset == upload.size:
+            if said.offset == upload.size and said.length in {None, upload.length}:
                 return answer(204, progress(upload))
         raise await _refusal(request, services, upload_id, error) from error
     return answer(204, progress(upload))
