@@ -1,5 +1,7 @@
 """Door 4, uploads: announce, PUT to the signed URL, confirm; on both kinds of store."""
 
+import base64
+import hashlib
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -377,3 +379,17 @@ def test_a_client_gone_while_it_puts_leaves_nothing(local_service: Service) -> N
     with pytest.raises(ConnectionAbortedError):
         httpx.put(url, content=half(), headers={"Content-Length": "10000000"}, trust_env=False)
     assert eventually(lambda: stored_objects(local_service) == before)
+
+
+@pytest.mark.parametrize("name", ["Content-Digest", "Repr-Digest"])
+def test_bytes_that_are_not_the_promised_ones_are_refused(
+    local_service: Service, name: str
+) -> None:
+    file_id, url = announce(local_service, fresh(".jpg"), len(CONTENT))
+    for sent, status in ((b"other" + CONTENT[5:], 400), (CONTENT, 200)):
+        digest = base64.b64encode(hashlib.sha256(CONTENT).digest()).decode()
+        answer = put(url, sent, {name: f"sha-256=:{digest}:"})
+        assert answer.status_code == status, answer.text
+        confirmed = confirm(local_service, file_id)
+        assert (confirmed.status_code == 200) == (status == 200)
+    assert put(url, CONTENT, {name: "sha-256=x"}).status_code == 400

@@ -262,6 +262,7 @@ def test_an_upload_that_does_not_exist_is_not_found(local_service: Service, path
     check_error(local_service.http.get(path), 404, says="no such upload")
     found = look(local_service, path)
     assert (found.status_code, found.content) == (404, b"")
+    assert found.headers["cache-control"] == "no-store"
     assert found.headers["tus-resumable"] == "1.0.0"
     assert "upload-offset" not in found.headers
 

@@ -24,10 +24,12 @@ from mediatheque.doors.files.schemas import (
     parse_upload,
 )
 from mediatheque.doors.http.bodies import BodyReader, parse_json
+from mediatheque.doors.http.digests import check_digests
 from mediatheque.doors.http.downloads import Download, content_disposition, is_safe_inline
 from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import base_url, content_length, parse_pairs
 from mediatheque.doors.uploads import resumption
+from mediatheque.doors.uploads.resumption_headers import sent_digests
 from mediatheque.services import Services
 
 AnyRequest = Request[Any, Any, Any]
@@ -160,8 +162,11 @@ async def put_content(
     if resumption.is_partial(request):
         said = Destination(filename="", file_id=upload_id)
         return await resumption.create(request, services, bodies, settings, destination=said)
+    # Of a whole body both are digests of the same bytes.
+    promised = [sent_digests(request, name) for name in ("Content-Digest", "Repr-Digest")]
     async with aclosing(bodies.pieces(request)) as pieces:
-        await services.files.receive(upload_id, pieces, length=content_length(request))
+        checked = check_digests(check_digests(pieces, promised[0]), promised[1])
+        await services.files.receive(upload_id, checked, length=content_length(request))
     return Response(b"", media_type="text/plain")
 
 

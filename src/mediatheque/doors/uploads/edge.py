@@ -38,7 +38,7 @@ class TusEdge:
         if overridden and scope["method"] == "HEAD":
             # The server knows of no HEAD, and would wait for the body that the headers describe.
             send = _without_body(send)
-        await self._app(scope, receive, _with_version(send))
+        await self._app(scope, receive, _as_tus(send, uncached=scope["method"] == "HEAD"))
 
 
 def _override(scope: Any) -> bool:
@@ -54,10 +54,12 @@ def _is_preflight(scope: Any) -> bool:
     return field_value(scope["headers"], b"access-control-request-method") is not None
 
 
-def _with_version(send: Send) -> Send:
+def _as_tus(send: Send, *, uncached: bool) -> Send:
     async def answer(message: Any) -> None:
         if message["type"] == "http.response.start":
             headers = [(b"tus-resumable", VERSION.encode()), *message.get("headers", ())]
+            if uncached and field_value(headers, b"cache-control") is None:
+                headers.append((b"cache-control", b"no-store"))  # also of an error
             message = {**message, "headers": headers}
         await send(message)
 
