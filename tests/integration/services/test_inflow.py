@@ -156,6 +156,33 @@ async def test_what_arrived_before_the_request_was_cancelled_counts(
     await upload.check_kept(CONTENT[:size])
 
 
+async def test_a_request_that_was_cancelled_takes_no_more_of_its_body(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, writing, go_on = Inflow._write, asyncio.Event(), asyncio.Event()
+
+    async def slowly(self: Inflow, piece: bytes) -> None:
+        writing.set()
+        await go_on.wait()
+        await write(self, piece)
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0)
+            yield b"abc"
+
+    monkeypatch.setattr(Inflow, "_write", slowly)
+    taking = asyncio.create_task(upload.take(endless()))
+    await writing.wait()
+    taking.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait([taking], timeout=5)
+
+    assert taking.cancelled()
+    await upload.check_kept(b"abc")
+
+
 async def test_a_request_that_is_cancelled_again_and_again_at_any_moment_leaves_a_beginning(
     upload: Upload,
 ) -> None:

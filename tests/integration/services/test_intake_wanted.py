@@ -91,6 +91,25 @@ async def test_who_is_asked_lets_go_soon_and_keeps_what_it_had(
             assert not wanted.is_set()
 
 
+async def test_who_was_not_heard_asks_again(
+    processes: Processes, intake_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, asked = intakes.ask_for, 0
+
+    async def ask_in_vain_at_first(connection: Transaction, intake_id: UUID) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await ask(connection, intake_id)
+
+    monkeypatch.setattr(intakes, "ask_for", ask_in_vain_at_first)
+    async with (
+        stalled(processes[0], intake_id, b"a"),
+        processes[1].hold(intake_id, patience=PATIENT, insist=True) as held,
+    ):
+        assert held.intake.size == 1
+
+
 @pytest.mark.parametrize("other", [0, 1], ids=["this process", "another process"])
 async def test_who_does_not_insist_asks_nobody(
     processes: Processes, intake_id: UUID, other: int
