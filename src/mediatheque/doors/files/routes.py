@@ -24,12 +24,11 @@ from mediatheque.doors.files.schemas import (
     parse_upload,
 )
 from mediatheque.doors.http.bodies import BodyReader, parse_json
-from mediatheque.doors.http.digests import check_digests
+from mediatheque.doors.http.digests import check_digests, sent_digests
 from mediatheque.doors.http.downloads import Download, content_disposition, is_safe_inline
 from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import base_url, content_length, parse_pairs
 from mediatheque.doors.uploads import resumption
-from mediatheque.doors.uploads.resumption_headers import sent_digests
 from mediatheque.services import Services
 
 AnyRequest = Request[Any, Any, Any]

@@ -5,9 +5,13 @@ import base64
 import binascii
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any
+
+from litestar import Request
 
 from mediatheque.domain.digests import DIGEST_BYTES, PromisedDigests
 from mediatheque.domain.errors import InvalidError
+from mediatheque.doors.http.conditions import field_value
 from mediatheque.doors.http.structured_fields import BYTES, KEY, PARAMETERS
 
 _ALGORITHMS = ("sha-256", "sha-512", "sha", "md5")
@@ -37,6 +41,12 @@ def parse_content_digest(field: str | None, *, name: str = "Content-Digest") -> 
             f"{name} names no algorithm that is known here: {', '.join(_ALGORITHMS)}.", field=name
         )
     return digests
+
+
+def sent_digests(request: Request[Any, Any, Any], name: str) -> dict[str, bytes]:
+    """Return the digests that Content-Digest or Repr-Digest promises. Raises InvalidError."""
+    field = field_value(request.scope["headers"], name.lower().encode())
+    return parse_content_digest(field, name=name)
 
 
 async def check_digests(

@@ -15,8 +15,7 @@ from mediatheque.domain.recordings import ChunkConflictError
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.accept import prefers
 from mediatheque.doors.http.bodies import BodyReader
-from mediatheque.doors.http.conditions import field_value
-from mediatheque.doors.http.digests import check_digests, parse_content_digest
+from mediatheque.doors.http.digests import check_digests, sent_digests
 from mediatheque.doors.http.downloads import Download
 from mediatheque.doors.http.multipart import read_file
 from mediatheque.doors.http.openapi import with_body, with_parameters
@@ -191,7 +190,7 @@ async def _chunk(
     request: AnyRequest, bodies: BodyReader
 ) -> AsyncIterator[tuple[AsyncIterator[bytes], Mapping[str, bytes]]]:
     """Open the chunk that a request carries: its bytes, and the digests that they must have."""
-    digests = parse_content_digest(field_value(request.scope["headers"], b"content-digest"))
+    digests = sent_digests(request, "Content-Digest")
     async with aclosing(bodies.pieces(request)) as body:
         if media_type(request) != _MULTIPART or content_length(request) == 0:
             yield body, digests

@@ -18,6 +18,7 @@ from mediatheque.domain.resumable_uploads import (
 )
 from mediatheque.doors.http.bodies import BodyReader
 from mediatheque.doors.http.conditions import field_value
+from mediatheque.doors.http.digests import sent_digests
 from mediatheque.doors.http.dispositions import header_filename
 from mediatheque.doors.http.requests import base_url, content_length, media_type
 from mediatheque.doors.uploads import resumption_problems
@@ -31,7 +32,6 @@ from mediatheque.doors.uploads.resumption_headers import (
     AnyRequest,
     interop_version,
     sent_completeness,
-    sent_digests,
     sent_length,
     sent_offset,
     upload_limit,

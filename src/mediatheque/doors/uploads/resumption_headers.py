@@ -11,7 +11,6 @@ from litestar import Request
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.resumable_uploads import ResumableState, ResumableUpload
 from mediatheque.doors.http.conditions import field_value
-from mediatheque.doors.http.digests import parse_content_digest
 from mediatheque.doors.http.structured_fields import parse_boolean_item, parse_integer_item
 
 NEWEST = 8
@@ -65,12 +64,6 @@ def sent_offset(request: AnyRequest) -> int:
             field="Upload-Offset",
         )
     return offset
-
-
-def sent_digests(request: AnyRequest, name: str) -> dict[str, bytes]:
-    """Return the digests that Content-Digest or Repr-Digest promises. Raises InvalidError."""
-    field = field_value(request.scope["headers"], name.lower().encode())
-    return parse_content_digest(field, name=name)
 
 
 def upload_limit(version: int, *, most_bytes: int, lifetime: int | None) -> str:
