@@ -19,7 +19,8 @@ class TusEdge:
 
     A POST with ``X-HTTP-Method-Override`` becomes the request that it names, before anything asks
     which one it is, and an OPTIONS that is no preflight gets to the routes. Every answer has
-    ``Tus-Resumable``, also that to an address or a method that does not exist.
+    ``Tus-Resumable``, also that to an address or a method that does not exist, and no answer to
+    HEAD may be kept: where an upload is changes.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -58,8 +59,8 @@ def _as_tus(send: Send, *, uncached: bool) -> Send:
     async def answer(message: Any) -> None:
         if message["type"] == "http.response.start":
             headers = [(b"tus-resumable", VERSION.encode()), *message.get("headers", ())]
-            if uncached and field_value(headers, b"cache-control") is None:
-                headers.append((b"cache-control", b"no-store"))  # also of an error
+            if uncached:
+                headers.append((b"cache-control", b"no-store"))
             message = {**message, "headers": headers}
         await send(message)
 

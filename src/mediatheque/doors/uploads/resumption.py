@@ -225,7 +225,6 @@ async def _look(exchange: Exchange, upload_id: str) -> Response[Any]:
         await exchange.point_to_media(upload)
     if upload.length is not None:
         exchange.headers["Upload-Length"] = str(upload.length)
-    exchange.headers["Cache-Control"] = "no-store"
     return exchange.acknowledge(upload, status=204)
 
 

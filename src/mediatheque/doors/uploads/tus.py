@@ -86,7 +86,7 @@ async def look(
     """Tell where an upload is."""
     upload = await services.resumable_uploads.find(resolve_principal(), upload_id)
     described = description(request, settings, upload)
-    return answer(200, {**progress(upload), **described, "Cache-Control": "no-store"})
+    return answer(200, {**progress(upload), **described})
 
 
 async def terminate(services: Services, upload_id: str) -> Response[None]:
