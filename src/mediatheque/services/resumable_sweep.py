@@ -1,14 +1,16 @@
 """What is due for resumable uploads that nobody cares for."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mediatheque.catalog import resumable_uploads
 from mediatheque.catalog.database import Database
-from mediatheque.domain.errors import ConflictError, MediathequeError
+from mediatheque.domain.errors import MediathequeError
 from mediatheque.domain.resumable_uploads import ResumableState, ResumableUpload
 from mediatheque.services.held_intake import HeldIntake
-from mediatheque.services.intake import IntakeBusyError, IntakeGoneError, IntakeService
+from mediatheque.services.intake import IntakeService
 from mediatheque.services.resumable_finish import ResumableFinisher
 from mediatheque.telemetry.logs import get_logger
 
@@ -62,17 +64,12 @@ class ResumableSweeper:
         # Whatever becomes of it, its turn is over until all others had one.
         async with self._database.begin() as transaction:
             await resumable_uploads.change(transaction, [upload_id])
-        try:
+        with _alone("upload not finished", upload_id):
             async with self._intake.hold(upload_id, patience=0) as held:
                 upload = await self._find(upload_id)
                 if upload is not None and upload.ready:
                     await self._finisher.finish(held, upload)
                     log.info("upload finished that was left alone", upload=str(upload_id))
-        except MediathequeError as error:
-            log.info("upload not finished", upload=str(upload_id), error=error.detail)
-        except Exception:
-            # A defect that one of them meets must not keep all others from ever expiring.
-            log.exception("upload not finished", upload=str(upload_id))
 
     async def _expire_all(self, before: datetime) -> None:
         last: UUID | None = None
@@ -80,21 +77,13 @@ class ResumableSweeper:
             async with self._database.read() as connection:
                 left = await resumable_uploads.expired(connection, before, after=last, limit=_BATCH)
             for upload_id in left:
-                await self._expire_alone(upload_id, before)
+                with _alone("upload not expired", upload_id):
+                    async with self._intake.hold(upload_id, patience=0) as held:
+                        if held.intake.touched_at < before:
+                            await self._expire(held)
             if len(left) < _BATCH:
                 return
             last = left[-1]
-
-    async def _expire_alone(self, upload_id: UUID, before: datetime) -> None:
-        try:
-            async with self._intake.hold(upload_id, patience=0) as held:
-                if held.intake.touched_at < before:
-                    await self._expire(held)
-        except (ConflictError, IntakeBusyError, IntakeGoneError):
-            pass  # somebody cares for it after all
-        except Exception:
-            # As above: the others are to expire, whatever is wrong with this one.
-            log.exception("upload not expired", upload=str(upload_id))
 
     async def _expire(self, held: HeldIntake) -> None:
         upload = await self._find(held.intake.id)
@@ -118,3 +107,14 @@ class ResumableSweeper:
             return await resumable_uploads.find(
                 connection, upload_id, owner=None, lifetime=self._lifetime
             )
+
+
+@contextlib.contextmanager
+def _alone(failed: str, upload_id: UUID) -> Iterator[None]:
+    """Log that the block ``failed`` one upload; the others have their turn all the same."""
+    try:
+        yield
+    except MediathequeError as error:  # most likely somebody cares for it after all
+        log.info(failed, upload=str(upload_id), error=error.detail)
+    except Exception:
+        log.exception(failed, upload=str(upload_id))
