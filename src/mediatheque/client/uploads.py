@@ -78,7 +78,7 @@ async def upload_file(
         file = await asyncio.to_thread(StateFile, subject) if remembered else None
         upload = _Upload(connection, source, subject, file, on_progress)
         try:
-            await _send(upload, metadata.get("resource"), remembered=file is not None)
+            await _send_or_give_up(upload, metadata.get("resource"), remembered=file is not None)
             try:
                 verified = await verify(upload.id, upload.crc)
             except IntegrityError:  # there is nothing to go on with
@@ -91,7 +91,8 @@ async def upload_file(
     return verified
 
 
-async def _send(upload: "_Upload", resource: str | None, *, remembered: bool) -> None:
+async def _send_or_give_up(upload: "_Upload", resource: str | None, *, remembered: bool) -> None:
+    """Send it; leave nothing of one that fails and that nobody can go on with."""
     try:
         await upload.send(resource)
     except (ClientError, OSError) as error:
