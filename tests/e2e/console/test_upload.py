@@ -21,6 +21,8 @@ SIZE = 12 * MIB + 1
 MANY = 10_000
 RATE = 4 * MIB
 """Bytes per second of a line that leaves time to see something."""
+SLOW = MIB
+"""Of one that leaves time for several clicks, on a machine that is busy."""
 UNRESPONSIVE_MILLISECONDS = 2_000
 """A page that does nothing else for so long is frozen, also on a machine that is busy."""
 
@@ -191,14 +193,14 @@ def test_an_upload_is_paused_and_survives_the_loss_of_the_network(
 ) -> None:
     page = window.open("upload")
     begun_at = offsets(page)
-    set_line(debugger, RATE)
+    set_line(debugger, SLOW)
     choose(page, film)
     expect_progress(page, film.name)
     page.get_by_role("button", name=f"Pause {film.name}").click()
     expect(row(page, film.name)).to_contain_text("Paused")
     page.get_by_role("button", name=f"Resume {film.name}").click()
     expect_progress(page, film.name)
-    set_line(debugger, RATE, offline=True)
+    set_line(debugger, SLOW, offline=True)
     expect(row(page, film.name)).to_contain_text("goes on by itself")
     expect(page.get_by_text("Waiting for the connection")).to_be_visible()
     window.check_accessibility()
