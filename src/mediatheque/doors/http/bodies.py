@@ -16,6 +16,7 @@ from mediatheque.domain.errors import (
     TooLargeError,
 )
 from mediatheque.doors.http.requests import content_length
+from mediatheque.doors.http.turns import Turn
 
 SMALL_BODY = 1 << 20
 """Longest body that is read into memory as a whole, in bytes."""
@@ -27,24 +28,7 @@ REMOTE_TURNS = 8
 """Large bodies that flow at once to a store across a network, where each waits for answers."""
 
 _SMALL_TURNS = 16
-_TURN_BYTES = 64 << 20
-_PATIENCE = 0.01
-"""Seconds that a turn may wait for its client at first; see ``_Turn``."""
-
-_MOST_PATIENCE = 0.25
 _STOP_SECONDS = 0.5
-_KEEPING_SECONDS = 5.0
-"""How long at least a turn goes on while its reader keeps a piece.
-
-He may wait for memory that readers of bodies without a turn have: for ever, if turns never ended.
-"""
-
-_FAST = 64_000_000
-"""Bytes per second at which a body earns back all the time that its turn waits for it.
-
-Much less, and a slow client whose bytes piled up while it had no turn would earn so much patience
-with them that the turns of a hundred such clients keep everybody waiting.
-"""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -88,7 +72,7 @@ class BodyReader:
         if announced is not None and announced > limit:
             raise TooLargeError(f"The body has {announced} bytes; at most {limit} are taken.")
         longest = limit if announced is None else min(announced, limit)
-        turn = _Turn(self._small_turns if longest <= SMALL_BODY else self._turns)
+        turn = Turn(self._small_turns if longest <= SMALL_BODY else self._turns, stopping)
         received = 0
         # The server says that a body has ended a moment after its last byte: in HTTP/1 we know it.
         end = announced if request.scope["http_version"].startswith("1") else None
@@ -97,12 +81,12 @@ class BodyReader:
         stop_at: float | None = None
         try:
             while more:
-                await turn.begin(stopping)
+                await turn.begin()
                 if stopping is not None and stopping.is_set():
                     stop_at = stop_at or clock() + _STOP_SECONDS
                     if clock() > stop_at:
                         raise _stopped()
-                message = await self._next(request, received, turn, stopping)
+                message = await self._next(request, received, turn)
                 size = len(message.get("body", b""))
                 received += size
                 more = message.get("more_body", False) and received != end
@@ -133,137 +117,29 @@ class BodyReader:
             async for _ in pieces:
                 pass
 
-    async def _next(
-        self,
-        request: AnyRequest,
-        received: int,
-        turn: "_Turn",
-        stopping: asyncio.Event | None,
-    ) -> dict[str, Any]:
+    async def _next(self, request: AnyRequest, received: int, turn: Turn) -> dict[str, Any]:
         """Return the next message of a body. Entered and left with the turn."""
-        arriving = asyncio.ensure_future(request.receive())
         try:
-            done = await turn.wait(arriving)
-            if not done:
-                turn.end()
-                done = await self._wait(arriving, stopping)
-                await turn.begin(stopping)
-        finally:
-            if not arriving.done():
-                arriving.cancel()
-        if not done:
+            async with asyncio.timeout(self._idle_timeout) as limit:
+                turn.wait(limit)
+                message: dict[str, Any] = dict(await request.receive())
+        except TimeoutError:
+            if turn.is_stopped:
+                raise _stopped() from None
             raise TimeoutExceededError(
                 f"Nothing arrived for {self._idle_timeout:g} seconds, after {received} bytes of "
                 "the body. Try again."
-            )
-        message: dict[str, Any] = dict(arriving.result())
+            ) from None
+        finally:
+            turn.wait_no_more()
+        await turn.begin()
         if message["type"] != "http.request":
             raise DisconnectedError(f"The client went away after {received} bytes of the body.")
         return message
 
-    async def _wait(self, arriving: asyncio.Future[Any], stopping: asyncio.Event | None) -> bool:
-        """Return whether ``arriving`` was done in time. Raises StoppedError once ``stopping``."""
-        waited_for = {arriving}
-        if stopping is not None:
-            waited_for.add(asyncio.ensure_future(stopping.wait()))
-        try:
-            done, _ = await asyncio.wait(
-                waited_for, timeout=self._idle_timeout, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            for other in waited_for - {arriving}:
-                other.cancel()
-        if done and arriving not in done:
-            raise _stopped()
-        return bool(done)
-
 
 def _stopped() -> StoppedError:
     return StoppedError("Another request has taken over, and this one was stopped.")
-
-
-class _Turn:
-    """The turns of one body.
-
-    One ends after ``_TURN_BYTES``, or when the client let it wait for longer than its patience.
-    That starts small and grows with what arrives, so that slow clients, however many and however
-    steady, hold turns for moments, and a fast one keeps its own across a hiccup. A body whose
-    client is slow waits without a turn until something arrives, and so does one whose reader keeps
-    a piece for long: ``is_kept`` says that he has one.
-    """
-
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self._turns = turns
-        self._held = False
-        self._bytes_left = 0
-        self._patience = 0.0
-        self._pieces = 0
-        self._looking: asyncio.TimerHandle | None = None
-        self.is_kept = False
-
-    async def begin(self, stopping: asyncio.Event | None) -> None:
-        """Wait for a turn, unless there is one that goes on. None comes once ``stopping``."""
-        if self._held and self._bytes_left > 0:
-            return
-        self.end()
-        if stopping is None or not self._turns.locked():
-            await self._turns.acquire()
-        elif not await _acquired(self._turns, stopping):
-            return
-        self._held = True
-        self._bytes_left = _TURN_BYTES
-        self._patience = _PATIENCE
-        self._look_later()
-
-    def end(self) -> None:
-        """Give the turn up, if there is one."""
-        if self._held:
-            self._held = False
-            self._turns.release()
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
-
-    def _look_later(self) -> None:
-        # Now and then, as a timer for every piece would cost more than passing it on.
-        loop = asyncio.get_running_loop()
-        self._looking = loop.call_later(_KEEPING_SECONDS, self._look, self._pieces)
-
-    def _look(self, pieces: int) -> None:
-        """End the turn if its reader has kept one piece since there were ``pieces``."""
-        if self.is_kept and self._pieces == pieces:
-            self.end()
-        else:
-            self._look_later()
-
-    async def wait(self, arriving: asyncio.Future[Any]) -> bool:
-        """Return whether ``arriving`` was done while the patience lasted."""
-        clock = asyncio.get_running_loop().time
-        asked = clock()
-        done, _ = await asyncio.wait({arriving}, timeout=self._patience)
-        self._patience = max(0.0, self._patience - (clock() - asked))
-        return bool(done)
-
-    def count(self, size: int) -> None:
-        """Count a piece of ``size`` bytes that arrived."""
-        self._pieces += 1
-        self._bytes_left -= size
-        self._patience = min(_MOST_PATIENCE, self._patience + size / _FAST)
-
-
-async def _acquired(turns: asyncio.Semaphore, stopping: asyncio.Event) -> bool:
-    """Wait for one of ``turns``; return False without one when ``stopping`` comes first."""
-    acquiring = asyncio.ensure_future(turns.acquire())
-    stopped = asyncio.ensure_future(stopping.wait())
-    acquired = False
-    try:
-        await asyncio.wait({acquiring, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        acquired = acquiring.done()
-    finally:
-        stopped.cancel()
-        if not acquired and not acquiring.cancel():
-            turns.release()
-    return acquired
 
 
 def parse_json(body: bytes) -> object:

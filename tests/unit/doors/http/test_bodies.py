@@ -15,7 +15,7 @@ from mediatheque.domain.errors import (
     TimeoutExceededError,
     TooLargeError,
 )
-from mediatheque.doors.http import bodies
+from mediatheque.doors.http import bodies, turns
 from mediatheque.doors.http.bodies import SMALL_BODY, BodyReader, parse_json
 from tests.support.asgi import Exchange, http_scope
 
@@ -196,7 +196,7 @@ async def test_a_body_that_is_stopped_and_never_ceases_to_flow_ends_soon(
 
 async def test_a_turn_ends_while_its_reader_keeps_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     """He may wait for memory that the reader of the other body has."""
-    monkeypatch.setattr(bodies, "_KEEPING_SECONDS", 0.02)
+    monkeypatch.setattr(turns, "_KEEPING_SECONDS", 0.02)
     several = BodyReader(idle_timeout=60, limit=10 * SMALL_BODY, turns=1)
     kept = several.pieces(request_with(Exchange([b"ab", b"c"])))
     other = several.pieces(request_with(Exchange([b"de"])))
