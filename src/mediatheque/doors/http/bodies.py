@@ -120,8 +120,8 @@ class BodyReader:
     async def _next(self, request: AnyRequest, received: int, turn: Turn) -> dict[str, Any]:
         """Return the next message of a body. Entered and left with the turn."""
         try:
-            async with asyncio.timeout(self._idle_timeout) as limit:
-                turn.wait(limit)
+            async with asyncio.timeout(None) as limit:
+                turn.wait(limit, longest=self._idle_timeout)
                 message: dict[str, Any] = dict(await request.receive())
         except TimeoutError:
             if turn.is_stopped:

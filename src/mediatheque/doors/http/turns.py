@@ -75,15 +75,17 @@ class Turn:
             self._looking.cancel()
             self._looking = None
 
-    def wait(self, limit: asyncio.Timeout) -> None:
+    def wait(self, limit: asyncio.Timeout, *, longest: float) -> None:
         """Begin to wait for a piece: with the turn while the patience lasts, then without it.
 
-        From then on ``limit`` expires as soon as the body is to stop. Timers do that and not tasks,
-        which would take as long for every piece as passing it on.
+        ``limit`` expires after the ``longest`` time, in seconds, or as soon as the body is to stop
+        and its patience is over. A timer sees to that and not a task, which would take as long for
+        every piece as passing it on.
         """
         self._asked_at = self._clock()
-        loop = asyncio.get_running_loop()
-        self._impatient = loop.call_later(self._patience, self._lose_patience, limit)
+        self._impatient = asyncio.get_running_loop().call_later(
+            self._patience, self._lose_patience, limit, self._asked_at + longest
+        )
 
     def wait_no_more(self) -> None:
         """End what ``wait`` began."""
@@ -95,8 +97,9 @@ class Turn:
             self._until_stopped.cancel()
             self._until_stopped = None
 
-    def _lose_patience(self, limit: asyncio.Timeout) -> None:
+    def _lose_patience(self, limit: asyncio.Timeout, deadline: float) -> None:
         self.end()
+        limit.reschedule(deadline)
         if self._stopping is not None:
             self._until_stopped = asyncio.create_task(_expire_once(self._stopping, limit))
 
