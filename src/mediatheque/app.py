@@ -209,7 +209,7 @@ async def _background(runtime: Runtime) -> AsyncIterator[None]:
         lambda _: library_changes.tell(),
         reconnected=library_changes.tell,
     )
-    _when_stopping(told.stop, library_changes.stop)
+    _when_stopping(told.stop, library_changes.stop, runtime.services.intake.stop)
     tasks = [asyncio.create_task(notices.run())]
     started_by = multiprocessing.parent_process()
     if started_by is not None and started_by.pid is not None:

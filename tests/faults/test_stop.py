@@ -1,5 +1,6 @@
 """SIGTERM: what is in flight finishes, within a bound."""
 
+import select
 import signal
 import socket
 import subprocess
@@ -11,12 +12,24 @@ import httpx
 import pytest
 
 from tests.faults.clients import RawUpload, content_of, listed_medias, upload
-from tests.faults.remains import AT_ONCE, is_clean, let_age, run_janitor, stored, wait_until
+from tests.faults.remains import AT_ONCE, is_clean, let_age, rows, run_janitor, stored, wait_until
 from tests.faults.victim import Victim, running
+from tests.support.door_uploads import (
+    begin,
+    check_added,
+    check_bytes,
+    check_offset,
+    create,
+    look,
+    patch,
+)
 from tests.support.service import COMMAND, Process, environment
+from tests.support.wire import read_reply
 
 STOP_SECONDS = 40
+SOON_SECONDS = 10
 CONTENT = content_of("stop", 24_000_000)
+HALF = len(CONTENT) // 2
 
 
 def terminate(service: Victim) -> Process:
@@ -31,6 +44,12 @@ def terminate(service: Victim) -> Process:
 
     wait_until(refuses)
     return process
+
+
+def acknowledged(service: Victim, path: str) -> int:
+    """Return how many bytes of an upload are; to ask the service would end the request."""
+    [row] = rows(service, f"SELECT size FROM intakes WHERE id = '{path.rpartition('/')[2]}'")
+    return int(row["size"])
 
 
 def test_requests_in_flight_finish_before_it_ends_with_0(tmp_path: Path) -> None:
@@ -74,6 +93,35 @@ def test_a_client_that_never_finishes_does_not_hold_the_stop_for_ever(tmp_path: 
         let_age(service)
         run_janitor(service, **AT_ONCE)
         assert is_clean(service)
+
+
+@pytest.mark.parametrize("flows", [False, True], ids=["stalled", "flowing"])
+def test_an_upload_that_can_go_on_elsewhere_does_not_hold_the_stop(
+    tmp_path: Path, flows: bool
+) -> None:
+    sent = HALF
+    with running(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "30"}) as service:
+        path = create(service, len(CONTENT))
+        with begin(service, path, CONTENT[:HALF], len(CONTENT)) as uploading:
+            wait_until(lambda: acknowledged(service, path) == sent)
+            process = terminate(service)
+            began = time.monotonic()
+            while flows and not select.select([uploading], [], [], 0)[0]:
+                uploading.sendall(CONTENT[sent : sent + 1000])
+                sent += 1000
+                time.sleep(0.05)
+            answer = read_reply(uploading, "PATCH")
+        assert process.wait(STOP_SECONDS) == 0
+        assert time.monotonic() - began < SOON_SECONDS
+        assert answer.status == 503, answer
+        assert b"being stopped" in answer.body
+        told = int(answer.headers["upload-offset"])
+        assert HALF <= told <= sent
+
+        service.start()
+        check_offset(look(service, path), told, length=len(CONTENT))
+        check_added(patch(service, path, CONTENT[told:], told), len(CONTENT))
+        check_bytes(service, path, CONTENT)
 
 
 def test_idle_connections_do_not_hold_the_stop(tmp_path: Path) -> None:

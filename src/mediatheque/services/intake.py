@@ -83,6 +83,7 @@ class IntakeService:
         self._kept: dict[UUID, _Kept] = {}  # for the next piece, by intake
         self._contended: set[UUID] = set()  # intakes that others wanted a moment ago
         self._heard: Callable[[], bool] = lambda: False
+        self.stopping = False
         self._beside: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -127,6 +128,12 @@ class IntakeService:
         """Keep holds for the next piece while ``heard`` says that ``hear`` is told of notices."""
         self._heard = heard
 
+    def stop(self) -> None:
+        """Ask all who hold to let go soon: this process ends, and they can go on in another."""
+        self.stopping = True
+        for wanted in self._wanted.values():
+            wanted.set()
+
     async def close(self) -> None:
         """Let go of what is kept for pieces that will come to other processes."""
         for intake_id in list(self._kept):
@@ -145,6 +152,11 @@ class IntakeService:
                 self._contend(intake_id)
                 self._start(self._pop(intake_id).release())
                 return
+
+    def _listen(self, holder: UUID, wanted: asyncio.Event) -> None:
+        self._wanted[holder] = wanted
+        if self.stopping:
+            wanted.set()
 
     def _contend(self, intake_id: UUID) -> None:
         """Leave an intake free between pieces for a while, as others want it, too."""
@@ -180,7 +192,7 @@ class IntakeService:
         if left < _LEAST_SECONDS:
             return None
         held = self._pop(intake_id)
-        self._wanted[held.holder] = wanted
+        self._listen(held.holder, wanted)
         return self._hold(held.intake, held.holder, wanted, left=left, resting=held.resting)
 
     def _hold(
@@ -239,7 +251,7 @@ class IntakeService:
             kept = self._pop(intake_id)
             holder = kept.holder
             await kept.end_appending()
-        self._wanted[holder] = wanted
+        self._listen(holder, wanted)
         try:
             taken = await self._wait_for(intake_id, holder, deadline, insist=insist)
         except BaseException as error:

@@ -17,7 +17,9 @@ from mediatheque.domain.errors import (
     ForbiddenError,
     MediathequeError,
     NotFoundError,
+    StoppedError,
     TooLargeError,
+    UnavailableError,
 )
 from mediatheque.domain.ids import parse_id
 from mediatheque.domain.media import Media
@@ -352,6 +354,13 @@ class ResumableUploadService:
             else:
                 target = self._finisher.target(upload, expected=append.size or 0)
                 await Inflow(held, ends=ends, target=target).take(fitting)
+        except StoppedError as error:
+            if self._intake.stopping:
+                raise UnavailableError(
+                    "The service is being stopped. Ask where the upload is once it is back, and go "
+                    "on from there."
+                ) from error
+            raise
         finally:
             metrics.RECEIVED_BYTES.inc(held.intake.size - upload.size)
         if fitting.exceeded:

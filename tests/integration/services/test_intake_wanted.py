@@ -75,6 +75,19 @@ async def stalled(
         yield holding
 
 
+async def test_a_process_that_stops_asks_everybody_to_let_go(
+    processes: Processes, intake_id: UUID
+) -> None:
+    first, wanted = processes[0], asyncio.Event()
+    async with first.hold(intake_id, patience=0, wanted=wanted):
+        assert not wanted.is_set()
+        first.stop()
+        assert wanted.is_set()
+    late = asyncio.Event()
+    async with first.hold(intake_id, patience=0, wanted=late):
+        assert late.is_set()
+
+
 @pytest.mark.parametrize("other", [0, 1], ids=["this process", "another process"])
 async def test_who_is_asked_lets_go_soon_and_keeps_what_it_had(
     processes: Processes, intake_id: UUID, other: int
