@@ -15,6 +15,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from mediatheque.catalog import intakes
+from mediatheque.catalog.connections import DatabaseUnavailableError
 from mediatheque.catalog.database import Database
 from mediatheque.catalog.group_commit import GroupCommit
 from mediatheque.catalog.intakes import Acknowledgement
@@ -95,14 +96,24 @@ class HeldIntake:
         Raises HoldLostError, and what the pieces and the store raise.
         """
         appender = self.begin(digests)
-        try:
+        async with self.storing():
             async for piece in pieces:
                 self.check()
                 await appender.write(piece)
             return await appender.flush()
-        except ConflictError as error:
-            # Who closed the intake meanwhile may have moved its bytes already.
-            if not await self._renewed():
+
+    @contextlib.asynccontextmanager
+    async def storing(self) -> AsyncIterator[None]:
+        """Raise HoldLostError in place of what a store says of bytes that others have by now.
+
+        Who closed the intake meanwhile may have moved them already.
+        """
+        try:
+            yield
+        except DatabaseUnavailableError:  # of an acknowledgement, which may have ended the hold
+            raise
+        except (ConflictError, UnavailableError) as error:
+            if await self._was_lost():
                 raise _lost() from error
             raise
 
@@ -219,6 +230,13 @@ class HeldIntake:
                 # Until somebody else has taken the intake it can still be renewed.
                 log.warning("hold not renewed", intake=str(self.intake.id), error=error.detail)
             await asyncio.sleep(self._lease / 3)
+
+    async def _was_lost(self) -> bool:
+        """Tell whether somebody else has the intake, or nobody any more; False in doubt."""
+        try:
+            return not await self._renewed()
+        except UnavailableError:
+            return False
 
     async def _renewed(self) -> bool:
         async with self._database.read() as connection:

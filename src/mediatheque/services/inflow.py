@@ -61,6 +61,13 @@ class Inflow:
             raise
 
     async def _take(self, pieces: AsyncIterator[bytes]) -> None:
+        async with self._held.storing():
+            broken = await self._append(pieces)
+        if broken is not None:
+            raise broken
+
+    async def _append(self, pieces: AsyncIterator[bytes]) -> BaseException | None:
+        """Append and acknowledge pieces to the last; return what ended them too early."""
         try:
             broken = await self._receive(pieces)
         finally:
@@ -71,8 +78,7 @@ class Inflow:
                 self._acknowledging.exception()  # raised below, if nothing else is
         await self._acknowledged()
         await self._acknowledge(whole=True, last=True)
-        if broken is not None:
-            raise broken
+        return broken
 
     async def _receive(self, pieces: AsyncIterator[bytes]) -> BaseException | None:
         """Append pieces to the last; return what ended them too early."""

@@ -262,6 +262,22 @@ async def test_who_lost_its_hold_adds_nothing_and_spoils_nothing(
     await upload.check_kept(CONTENT[:MIB])
 
 
+async def test_who_lost_its_hold_is_told_so_though_its_bytes_are_somewhere_else_by_now(
+    upload: Upload,
+) -> None:
+    async def robbed() -> AsyncIterator[bytes]:
+        yield b"x" * MIB
+        await asyncio.sleep(0.2)  # for what is written beside
+        await execute(upload.url, f"UPDATE intakes SET holder = '{new_id()}'")
+        for key in await keys(upload.store):
+            await upload.store.delete(key)
+
+    with pytest.raises(HoldLostError, match=r"before all of these bytes were through\.$"):
+        await upload.take(robbed())
+
+    assert await upload.size() == 0
+
+
 async def test_after_an_acknowledgement_that_failed_no_other_is_tried(
     upload: Upload,
     monkeypatch: pytest.MonkeyPatch,

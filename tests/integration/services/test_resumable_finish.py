@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mediatheque.catalog import intakes, resumable_uploads
+from mediatheque.catalog.connections import DatabaseUnavailableError
 from mediatheque.catalog.database import Database
 from mediatheque.domain.access import LOCAL_OPERATOR
 from mediatheque.domain.errors import (
@@ -181,9 +182,7 @@ async def test_bytes_and_lengths_whose_answer_was_lost_count_once(
     upload = await stage.create()
     step = "acknowledge" if owner is intakes else "settle"
     with (
-        ending_in(
-            monkeypatch, owner, step, after=True, error=UnavailableError("The connection was cut.")
-        ),
+        ending_in(monkeypatch, owner, step, after=True, error=DatabaseUnavailableError("Cut.")),
         pytest.raises(UnavailableError),
     ):
         await stage.append(upload, b"abc", length=6)
