@@ -8,6 +8,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from mediatheque.processing.sandbox import available
+from tests.support import door_one
+from tests.support.door_uploads import BYTES, TUS, create
 from tests.support.files import announce
 from tests.support.medias import check_problem, fresh, upload
 from tests.support.service import Service, running
@@ -119,6 +121,45 @@ def test_every_answer_has_a_request_id(
     assert re.fullmatch(r"[0-9a-f]{32}", first.headers["x-request-id"])
     assert second.headers["x-request-id"] == "mine-1.a_B"
     assert re.fullmatch(r"[0-9a-f]{32}", strange.headers["x-request-id"])
+
+
+@pytest.mark.parametrize("door", ["medias", "files", "recordings", "tus", "json"])
+def test_coded_bytes_are_taken_nowhere(local_service: Service, door: str) -> None:
+    """They would be kept as they come, and served as if they were what they stand for."""
+    name = fresh()
+    target, body, headers = coded(local_service, door, name)
+    method = {"files": "PUT", "tus": "PATCH"}.get(door, "POST")
+
+    answer = local_service.http.request(
+        method, target, content=body, headers={**headers, "Content-Encoding": "gzip"}
+    )
+
+    assert answer.status_code == 415, answer.text
+    assert "Send them without Content-Encoding." in answer.text
+    assert local_service.http.get(f"/medias/info/{name}").status_code == 404
+    plain = {**headers, "Content-Encoding": "Identity"}
+    again = local_service.http.request(method, target, content=body, headers=plain)
+    assert again.status_code in {200, 204}, again.text
+
+
+def coded(service: Service, door: str, name: str) -> tuple[str, bytes, dict[str, str]]:
+    """Return an address of a door that takes bytes, some for it, and their headers."""
+    if door == "medias":
+        form = f'--x\r\nContent-Disposition: form-data; name="media"; filename="{name}"\r\n\r\nab'
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        return f"/medias/files/{name}", f"{form}\r\n--x--\r\n".encode(), kind
+    if door == "files":
+        return announce(service, name, 2)[1], b"ab", {}
+    if door == "recordings":
+        return f"/add_data/{door_one.create(service)}/", b"ab", {}
+    if door == "tus":
+        return create(service, 2), b"ab", {**TUS, **BYTES, "Upload-Offset": "0"}
+    return "/api/file/upload", json.dumps({"name": name, "size": 2}).encode(), {}
+
+
+def test_a_content_coding_of_nothing_is_no_fault(local_service: Service) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    assert local_service.http.post("/create/", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(

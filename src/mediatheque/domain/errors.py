@@ -17,6 +17,7 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
     EXISTS = "exists"
     TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
     TIMEOUT = "timeout"
     DISCONNECTED = "disconnected"
     STORAGE_FULL = "storage_full"
@@ -78,6 +79,12 @@ class TooLargeError(MediathequeError):
     """More bytes than the operator allows."""
 
     kind = Kind.TOO_LARGE
+
+
+class UnsupportedError(MediathequeError):
+    """The bytes come in a form in which none are taken."""
+
+    kind = Kind.UNSUPPORTED
 
 
 class TimeoutExceededError(MediathequeError):

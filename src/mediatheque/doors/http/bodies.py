@@ -15,7 +15,7 @@ from mediatheque.domain.errors import (
     TimeoutExceededError,
     TooLargeError,
 )
-from mediatheque.doors.http.requests import content_length
+from mediatheque.doors.http.requests import check_uncoded, content_length
 from mediatheque.doors.http.turns import Turn
 
 SMALL_BODY = 1 << 20
@@ -65,10 +65,13 @@ class BodyReader:
         within half a second even when more and more does.
 
         Raises TimeoutExceededError, TooLargeError (at once when Content-Length already says so),
-        DisconnectedError when the client goes away before the end, or StoppedError.
+        UnsupportedError for a coded body, DisconnectedError when the client goes away before the
+        end, or StoppedError.
         """
         limit = self._limit if limit is None else limit
         announced = content_length(request)
+        if announced != 0:
+            check_uncoded(request)
         if announced is not None and announced > limit:
             raise TooLargeError(f"The body has {announced} bytes; at most {limit} are taken.")
         longest = limit if announced is None else min(announced, limit)

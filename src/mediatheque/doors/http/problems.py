@@ -45,6 +45,7 @@ COMMON_STATUSES: Mapping[Kind, int] = {
     Kind.CONFLICT: 409,
     Kind.EXISTS: 409,
     Kind.TOO_LARGE: 413,
+    Kind.UNSUPPORTED: 415,
     Kind.TIMEOUT: 408,
     Kind.DISCONNECTED: 400,
     Kind.STORAGE_FULL: 507,

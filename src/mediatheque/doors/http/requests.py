@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from litestar import Request
 
 from mediatheque.config import Settings
-from mediatheque.domain.errors import InvalidError
+from mediatheque.domain.errors import InvalidError, UnsupportedError
 from mediatheque.doors.http.conditions import field_value
 
 JSON = "application/json"
@@ -39,6 +39,16 @@ def content_length(request: Request[Any, Any, Any]) -> int | None:
         old = request.scope["http_version"].startswith("1")
         return 0 if old and field_value(headers, b"transfer-encoding") is None else None
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+def check_uncoded(request: Request[Any, Any, Any]) -> None:
+    """Raise UnsupportedError for a body with a content coding (RFC 9110, section 8.4).
+
+    It would be kept as it comes, and be served as if it were what it is a coding of.
+    """
+    coding = field_value(request.scope["headers"], b"content-encoding") or "identity"
+    if coding.strip().lower() != "identity":
+        raise UnsupportedError("Bytes are kept as they come. Send them without Content-Encoding.")
 
 
 def media_type(request: Request[Any, Any, Any]) -> str:

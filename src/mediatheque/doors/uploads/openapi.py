@@ -58,7 +58,7 @@ _ERRORS = {
     410: "Nobody finished the upload in time, and its bytes are gone.",
     412: "The protocol is not said, or not spoken in this version.",
     413: "More bytes than the upload takes. Those that fit are kept.",
-    415: "The content type is another one.",
+    415: "The content type is another one, or the bytes have a content coding.",
     423: "Another request adds to the upload, and does not let go.",
     460: "tus: the bytes do not have the checksum. They are not kept.",
 }

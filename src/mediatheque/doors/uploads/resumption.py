@@ -20,7 +20,7 @@ from mediatheque.doors.http.bodies import BodyReader
 from mediatheque.doors.http.conditions import field_value
 from mediatheque.doors.http.digests import sent_digests
 from mediatheque.doors.http.dispositions import header_filename
-from mediatheque.doors.http.requests import base_url, content_length, media_type
+from mediatheque.doors.http.requests import base_url, check_uncoded, content_length, media_type
 from mediatheque.doors.uploads import resumption_problems
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.resumption_exchange import Exchange
@@ -160,9 +160,7 @@ def _described(request: AnyRequest, destination: Destination | None) -> tuple[Ne
     complete = sent_completeness(request)
     if complete is None:
         raise _incomplete_request()
-    coding = field_value(headers, b"content-encoding") or "identity"
-    if coding.lower() != "identity":
-        raise ProtocolError(415, "Bytes are kept as they come. Send them without Content-Encoding.")
+    check_uncoded(request)
     size, length = content_length(request), sent_length(request)
     if complete and size is not None:
         if length not in {None, size}:

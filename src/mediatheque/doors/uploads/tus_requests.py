@@ -6,7 +6,7 @@ from litestar import Request
 
 from mediatheque.domain.errors import InvalidError
 from mediatheque.doors.http.conditions import field_value
-from mediatheque.doors.http.requests import content_length, media_type, parse_count
+from mediatheque.doors.http.requests import check_uncoded, content_length, media_type, parse_count
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.tus_headers import (
     destination_of,
@@ -58,8 +58,8 @@ def read_new(request: AnyRequest, *, final: bool) -> NewUpload:
 def read_first(request: AnyRequest, length: int | None) -> Append | None:
     """Return what is said of the bytes that come with a creation; None: none come.
 
-    ``length`` is that of the whole, if it is known. Raises InvalidError, and ProtocolError: 415
-    for another content type, 413 for more bytes than the whole has.
+    ``length`` is that of the whole, if it is known. Raises InvalidError, UnsupportedError, and
+    ProtocolError: 415 for another content type, 413 for more bytes than the whole has.
     """
     if not _brings_bytes(request):
         return None
@@ -78,7 +78,7 @@ def read_first(request: AnyRequest, length: int | None) -> Append | None:
 def read_append(request: AnyRequest) -> Append:
     """Return what is said of bytes that are added.
 
-    Raises InvalidError, and ProtocolError (415) for another content type.
+    Raises InvalidError, UnsupportedError, and ProtocolError (415) for another content type.
     """
     _check_type(request)
     offset, length = header(request, "Upload-Offset"), header(request, "Upload-Length")
@@ -108,6 +108,7 @@ def _brings_bytes(request: AnyRequest) -> bool:
 def _check_type(request: AnyRequest) -> None:
     if not _has_type(request):
         raise ProtocolError(415, f"The Content-Type of the bytes must be {CONTENT_TYPE}.")
+    check_uncoded(request)
 
 
 def _has_type(request: AnyRequest) -> bool:
