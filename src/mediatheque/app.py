@@ -9,10 +9,9 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import litestar_offline_docs
-from litestar import Litestar, Request, get
+from litestar import Litestar, get
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
@@ -40,6 +39,7 @@ from mediatheque.doors.http.conditions import field_value
 from mediatheque.doors.http.observe import Observe
 from mediatheque.doors.http.origins import OriginGuard
 from mediatheque.doors.http.problems import Door, error_handler, find_door
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.doors.jobs import errors as jobs_errors
 from mediatheque.doors.jobs import routes as jobs
 from mediatheque.doors.library import errors as library_errors
@@ -117,7 +117,7 @@ def build_app(runtime: Runtime) -> Observe:
     guard = OriginGuard(settings.cors_origins, settings.public_url)
 
     # The framework runs a hook that is not async in a thread of its own, at every request.
-    async def check_origin(request: Request[Any, Any, Any]) -> None:
+    async def check_origin(request: AnyRequest) -> None:
         method, sent = request.scope["method"], request.scope["headers"]
         host, origin = field_value(sent, b"host") or "", field_value(sent, b"origin")
         guard.check(method, host, origin)

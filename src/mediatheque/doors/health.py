@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Response, Router, get
 from msgspec import Struct
 
 from mediatheque.doors.dependencies import GivenServices
 from mediatheque.doors.http.problems import COMMON_STATUSES, Door, Problem
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.telemetry import metrics
 
 
 @get("/openapi.json", include_in_schema=False)
-async def openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+async def openapi(request: AnyRequest) -> Response[dict[str, Any]]:
     """Return the description of all doors in OpenAPI 3.1."""
     return Response(request.app.openapi_schema.to_schema())
 

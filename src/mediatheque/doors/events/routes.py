@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
-from litestar import Request, Router, get
+from litestar import Router, get
 from litestar.params import HeaderParameter
 
 from mediatheque.auth.principals import resolve_principal
@@ -20,7 +20,7 @@ from mediatheque.doors.http.event_stream import (
     starting_point,
 )
 from mediatheque.doors.http.openapi import with_parameters
-from mediatheque.doors.http.requests import Pairs, parse_pairs, parse_whole_number
+from mediatheque.doors.http.requests import AnyRequest, Pairs, parse_pairs, parse_whole_number
 from mediatheque.services.events import Watch
 
 _KEEP_ALIVE_SECONDS = 15.0
@@ -44,7 +44,7 @@ LastEventId = Annotated[
     summary="Watch jobs",
 )
 async def watch(
-    request: Request[Any, Any, Any], services: GivenServices, last_event_id: LastEventId = None
+    request: AnyRequest, services: GivenServices, last_event_id: LastEventId = None
 ) -> EventStream:
     """Send what happens to jobs, as it happens, until the client leaves."""
     pairs = parse_pairs(request.scope["query_string"])

@@ -3,7 +3,7 @@
 from contextlib import aclosing
 from typing import Any
 
-from litestar import Request, Response, Router, delete, get, post, put, route
+from litestar import Response, Router, delete, get, post, put, route
 from litestar.enums import HttpMethod
 from litestar.openapi.spec import OpenAPIType, Schema
 
@@ -27,11 +27,9 @@ from mediatheque.doors.http.bodies import BodyReader, parse_json
 from mediatheque.doors.http.digests import check_digests, sent_digests
 from mediatheque.doors.http.downloads import Download, content_disposition, is_safe_inline
 from mediatheque.doors.http.openapi import with_body, with_parameters
-from mediatheque.doors.http.requests import base_url, content_length, parse_pairs
+from mediatheque.doors.http.requests import AnyRequest, base_url, content_length, parse_pairs
 from mediatheque.doors.uploads import resumption
 from mediatheque.services import Services
-
-AnyRequest = Request[Any, Any, Any]
 
 _TEXT = Schema(type=OpenAPIType.STRING)
 _TAGS = Schema(type=OpenAPIType.ARRAY, items=_TEXT)

@@ -6,7 +6,6 @@ from contextlib import aclosing
 from typing import Any
 
 import msgspec
-from litestar import Request
 
 from mediatheque.domain.errors import (
     DisconnectedError,
@@ -15,7 +14,7 @@ from mediatheque.domain.errors import (
     TimeoutExceededError,
     TooLargeError,
 )
-from mediatheque.doors.http.requests import check_uncoded, content_length
+from mediatheque.doors.http.requests import AnyRequest, check_uncoded, content_length
 from mediatheque.doors.http.turns import Turn
 
 SMALL_BODY = 1 << 20
@@ -29,8 +28,6 @@ REMOTE_TURNS = 8
 
 _SMALL_TURNS = 16
 _STOP_SECONDS = 0.5
-
-AnyRequest = Request[Any, Any, Any]
 
 
 class BodyReader:

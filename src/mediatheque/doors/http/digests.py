@@ -5,13 +5,11 @@ import base64
 import binascii
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from typing import Any
-
-from litestar import Request
 
 from mediatheque.domain.digests import DIGEST_BYTES, PromisedDigests
 from mediatheque.domain.errors import InvalidError
 from mediatheque.doors.http.conditions import field_value
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.doors.http.structured_fields import BYTES, KEY, PARAMETERS
 
 _ALGORITHMS = ("sha-256", "sha-512", "sha", "md5")
@@ -43,7 +41,7 @@ def parse_content_digest(field: str | None, *, name: str = "Content-Digest") -> 
     return digests
 
 
-def sent_digests(request: Request[Any, Any, Any], name: str) -> dict[str, bytes]:
+def sent_digests(request: AnyRequest, name: str) -> dict[str, bytes]:
     """Return the digests that Content-Digest or Repr-Digest promises. Raises InvalidError."""
     field = field_value(request.scope["headers"], name.lower().encode())
     return parse_content_digest(field, name=name)

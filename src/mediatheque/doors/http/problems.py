@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import HTTPException
 
 from mediatheque.domain.errors import Kind, MediathequeError
-from mediatheque.doors.http.requests import media_type_for
+from mediatheque.doors.http.requests import AnyRequest, media_type_for
 from mediatheque.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -78,10 +78,10 @@ def find_door(doors: tuple[Door, ...], path: str) -> Door:
 
 def error_handler(
     doors: tuple[Door, ...],
-) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
+) -> Callable[[AnyRequest, Exception], Response[Any]]:
     """Return the handler that answers every error in the shape of the door it happened at."""
 
-    def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    def answer(request: AnyRequest, error: Exception) -> Response[Any]:
         path = request.scope["path"]
         door = find_door(doors, path)
         status, detail, field, headers = _describe(door, error)

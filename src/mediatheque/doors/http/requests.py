@@ -11,6 +11,9 @@ from mediatheque.doors.http.conditions import field_value
 
 JSON = "application/json"
 
+AnyRequest = Request[Any, Any, Any]
+"""A request of the framework, of whatever user, credentials and state."""
+
 Pairs = list[tuple[str, str]]
 """Parameters of a query string, in order."""
 
@@ -19,7 +22,7 @@ _MAX_DIGITS = 19
 _MOST_COUNT = 2**63 - 1
 
 
-def base_url(request: Request[Any, Any, Any], settings: Settings) -> str:
+def base_url(request: AnyRequest, settings: Settings) -> str:
     """Return the address under which this client reaches the service, without a final slash."""
     if settings.public_url:
         return settings.public_url.rstrip("/")
@@ -28,7 +31,7 @@ def base_url(request: Request[Any, Any, Any], settings: Settings) -> str:
     return f"{scheme}://{host}"
 
 
-def content_length(request: Request[Any, Any, Any]) -> int | None:
+def content_length(request: AnyRequest) -> int | None:
     """Return the declared length of the body in bytes; None: it ends where it ends.
 
     A request of HTTP/1 that declares nothing has no body (RFC 9112, section 6.3).
@@ -41,7 +44,7 @@ def content_length(request: Request[Any, Any, Any]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-def check_uncoded(request: Request[Any, Any, Any]) -> None:
+def check_uncoded(request: AnyRequest) -> None:
     """Raise UnsupportedError for a body with a content coding (RFC 9110, section 8.4).
 
     It would be kept as it comes, and be served as if it were what it is a coding of.
@@ -51,13 +54,13 @@ def check_uncoded(request: Request[Any, Any, Any]) -> None:
         raise UnsupportedError("Bytes are kept as they come. Send them without Content-Encoding.")
 
 
-def media_type(request: Request[Any, Any, Any]) -> str:
+def media_type(request: AnyRequest) -> str:
     """Return the media type of the body, in lower case and without parameters; empty for none."""
     field = field_value(request.scope["headers"], b"content-type") or ""
     return field.partition(";")[0].strip().lower()
 
 
-def media_type_for(request: Request[Any, Any, Any], special: str) -> str:
+def media_type_for(request: AnyRequest, special: str) -> str:
     """Return ``special`` (a JSON dialect), or plain JSON for a client that accepts only that."""
     accepted = request.headers.get("accept", "*/*")
     plain_only = JSON in accepted and special not in accepted and "*/*" not in accepted

@@ -2,9 +2,7 @@
 ``/api/v1/media``.
 """
 
-from typing import Any
-
-from litestar import Request, Response, Router, delete, get, post
+from litestar import Response, Router, delete, get, post
 from litestar.openapi.spec import OpenAPIType, Schema
 
 from mediatheque.auth.principals import resolve_principal
@@ -12,7 +10,7 @@ from mediatheque.domain.jobs import Signal
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.bodies import BodyReader, parse_json
 from mediatheque.doors.http.openapi import with_body, with_parameters
-from mediatheque.doors.http.requests import base_url, media_type_for
+from mediatheque.doors.http.requests import AnyRequest, base_url, media_type_for
 from mediatheque.doors.jobs.schemas import (
     COLLECTION,
     Document,
@@ -29,8 +27,6 @@ from mediatheque.doors.jsonapi.openapi import (
     list_parameters,
 )
 from mediatheque.doors.jsonapi.query import parse_filters, parse_query, parse_show
-
-AnyRequest = Request[Any, Any, Any]
 
 _SIGNAL = Schema(
     type=OpenAPIType.OBJECT,

@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
-from litestar import Request, Router, get
+from litestar import Router, get
 from litestar.openapi.spec import OpenAPIType, Schema
 
 from mediatheque.auth.principals import resolve_principal
@@ -17,7 +16,7 @@ from mediatheque.doors.http.event_stream import (
     server_sent_event,
 )
 from mediatheque.doors.http.openapi import with_parameters
-from mediatheque.doors.http.requests import parse_pairs
+from mediatheque.doors.http.requests import AnyRequest, parse_pairs
 from mediatheque.doors.library.schemas import (
     PARAMETERS,
     LibraryItems,
@@ -40,7 +39,7 @@ _SCHEMAS = {
 
 
 @get("/", operation_class=with_parameters(PARAMETERS, schemas=_SCHEMAS), summary="Find medias")
-async def index(request: Request[Any, Any, Any], services: GivenServices) -> LibraryItems:
+async def index(request: AnyRequest, services: GivenServices) -> LibraryItems:
     """Return one page of the medias that pass every filter, in the order asked for."""
     query = parse_library_query(parse_pairs(request.scope["query_string"]))
     return items_of(await services.library.page(resolve_principal(), query))

@@ -5,7 +5,7 @@
 from contextlib import aclosing
 from typing import Any
 
-from litestar import Request, Response, Router, get, post, route
+from litestar import Response, Router, get, post, route
 from litestar.enums import HttpMethod
 from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.response import Redirect
@@ -25,7 +25,13 @@ from mediatheque.doors.http.downloads import (
 )
 from mediatheque.doors.http.multipart import FilePart, read_form
 from mediatheque.doors.http.openapi import with_body, with_parameters
-from mediatheque.doors.http.requests import base_url, content_length, media_type_for, parse_pairs
+from mediatheque.doors.http.requests import (
+    AnyRequest,
+    base_url,
+    content_length,
+    media_type_for,
+    parse_pairs,
+)
 from mediatheque.doors.jsonapi.documents import MEDIA_TYPE, page_links, page_meta
 from mediatheque.doors.jsonapi.medias import Document, resource
 from mediatheque.doors.jsonapi.openapi import list_parameters
@@ -43,7 +49,6 @@ from mediatheque.services.medias import check_address
 FILE_FIELDS = frozenset({"media", "file"})
 FORM_FIELDS = frozenset({"project_id", "key", "public"})
 
-AnyRequest = Request[Any, Any, Any]
 
 _STEPS = Schema(
     type=OpenAPIType.OBJECT,

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from litestar import Request, Response
+from litestar import Response
 
 from mediatheque.domain.recordings import ChunkConflictError
 from mediatheque.doors.http.problems import COMMON_STATUSES, Door, Problem
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.doors.recordings.headers import position_headers
 
 
@@ -29,7 +30,7 @@ DOOR = Door(
 
 
 def answer_chunk_conflict(
-    _request: Request[Any, Any, Any], error: ChunkConflictError
+    _request: AnyRequest, error: ChunkConflictError
 ) -> Response[dict[str, Any]]:
     """Answer with the chunk that is expected, in words and in headers."""
     return Response(

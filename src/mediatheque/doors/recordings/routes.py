@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from typing import Any
 from urllib.parse import urlencode
 
-from litestar import Request, Response, Router, get, post, route
+from litestar import Response, Router, get, post, route
 from litestar.enums import HttpMethod
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Schema
@@ -21,6 +20,7 @@ from mediatheque.doors.http.multipart import read_file
 from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import (
     JSON,
+    AnyRequest,
     base_url,
     content_length,
     media_type,
@@ -49,8 +49,6 @@ from mediatheque.doors.recordings.schemas import (
     recording_values,
     with_files,
 )
-
-AnyRequest = Request[Any, Any, Any]
 
 _MULTIPART = "multipart/form-data"
 _PLAYED = ("video/", "audio/", "application/octet-stream")

@@ -6,19 +6,15 @@ Keys of stores come this way. No error repeats what it does not know the meaning
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import aclosing
-from typing import Any
-
-from litestar import Request
 
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.syncs import DEFAULT_BUCKET, DEFAULT_REGION, LONGEST_WAIT, SyncOptions
 from mediatheque.doors.http.bodies import SMALL_BODY, BodyReader, parse_json
 from mediatheque.doors.http.multipart import FilePart, read_form
-from mediatheque.doors.http.requests import media_type, parse_pairs, parse_whole_number
+from mediatheque.doors.http.requests import AnyRequest, media_type, parse_pairs, parse_whole_number
 from mediatheque.services.sync_requests import SyncRequest
 from mediatheque.storage.s3_keys import S3Keys
 
-AnyRequest = Request[Any, Any, Any]
 Values = Mapping[str, object]
 """Parameters by name: text, or what a JSON object had. Those without a value are left out."""
 

@@ -1,9 +1,8 @@
 """Door 2: sync. Mirror a folder into a bucket, once or at times, ask how it stands, cancel it."""
 
-from typing import Any
 from urllib.parse import urlencode
 
-from litestar import Request, Response, Router, delete, get, post
+from litestar import Response, Router, delete, get, post
 from litestar.datastructures import CacheControlHeader
 from litestar.openapi.spec import OpenAPIType, Schema
 
@@ -15,7 +14,7 @@ from mediatheque.domain.syncs import Action, OperationState
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.connected import while_connected
 from mediatheque.doors.http.openapi import with_body, with_parameters
-from mediatheque.doors.http.requests import base_url
+from mediatheque.doors.http.requests import AnyRequest, base_url
 from mediatheque.doors.sync.parameters import (
     Values,
     parse_after,
@@ -44,8 +43,6 @@ from mediatheque.doors.sync.schemas import (
     sync_values,
 )
 from mediatheque.services import Services
-
-AnyRequest = Request[Any, Any, Any]
 
 _DRY_RUN_WAIT = 30
 _SCHEDULED = {

@@ -2,16 +2,15 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
-from litestar import Request, Router, get
+from litestar import Router, get
 from litestar.openapi.spec import OpenAPIType, Schema
 
 from mediatheque.auth.principals import resolve_principal
 from mediatheque.domain.errors import InvalidError
 from mediatheque.doors.dependencies import GivenServices, GivenSettings
 from mediatheque.doors.http.openapi import with_parameters
-from mediatheque.doors.http.requests import parse_pairs, parse_query, parse_whole_number
+from mediatheque.doors.http.requests import AnyRequest, parse_pairs, parse_query, parse_whole_number
 from mediatheque.doors.system.schemas import (
     FolderItems,
     Passed,
@@ -23,8 +22,6 @@ from mediatheque.doors.system.schemas import (
     system_of,
 )
 from mediatheque.telemetry.metrics import throughput
-
-AnyRequest = Request[Any, Any, Any]
 
 _DEFAULT_DAYS = 30
 _MOST_DAYS = 3660

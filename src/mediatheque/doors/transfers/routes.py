@@ -1,9 +1,8 @@
 """Door 0: transfers. Start them or move them call by call, ask how they stand, steer them."""
 
-from typing import Any
 from urllib.parse import urlencode
 
-from litestar import Request, Response, Router, get, patch, post
+from litestar import Response, Router, get, patch, post
 from litestar.openapi.spec import OpenAPIType, Schema
 
 from mediatheque.auth.principals import resolve_principal
@@ -16,6 +15,7 @@ from mediatheque.doors.http.bodies import BodyReader, parse_json
 from mediatheque.doors.http.connected import while_connected
 from mediatheque.doors.http.openapi import with_body, with_parameters
 from mediatheque.doors.http.requests import (
+    AnyRequest,
     base_url,
     parse_pairs,
     parse_query,
@@ -42,8 +42,6 @@ from mediatheque.doors.transfers.schemas import (
     transfer_values,
 )
 from mediatheque.services.transfers import parse_statuses
-
-AnyRequest = Request[Any, Any, Any]
 
 LONGEST_BODY = 16 << 20
 """Longest list of sources that is taken, in bytes."""

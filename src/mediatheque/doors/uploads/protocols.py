@@ -1,10 +1,8 @@
 """Which of the two protocols a request at ``/uploads`` speaks."""
 
 from enum import Enum, auto
-from typing import Any
 
-from litestar import Request
-
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.tus_headers import VERSION
 
@@ -22,13 +20,13 @@ class Protocol(Enum):
     HTTP = auto()
 
 
-def says_http(request: Request[Any, Any, Any]) -> bool:
+def says_http(request: AnyRequest) -> bool:
     """Tell whether a request says that it is one of HTTP's own, and not of tus."""
     headers = request.headers
     return "tus-resumable" not in headers and any(name in headers for name in _OF_HTTP)
 
 
-def spoken(request: Request[Any, Any, Any]) -> Protocol:
+def spoken(request: AnyRequest) -> Protocol:
     """Return the protocol of a request; one that has to say so and does not is refused.
 
     HEAD and DELETE need no header of HTTP's own. Raises ProtocolError: 412, as tus has it.

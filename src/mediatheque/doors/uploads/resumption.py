@@ -20,7 +20,13 @@ from mediatheque.doors.http.bodies import BodyReader
 from mediatheque.doors.http.conditions import field_value
 from mediatheque.doors.http.digests import sent_digests
 from mediatheque.doors.http.dispositions import header_filename
-from mediatheque.doors.http.requests import base_url, check_uncoded, content_length, media_type
+from mediatheque.doors.http.requests import (
+    AnyRequest,
+    base_url,
+    check_uncoded,
+    content_length,
+    media_type,
+)
 from mediatheque.doors.uploads import resumption_problems
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.resumption_exchange import Exchange
@@ -29,7 +35,6 @@ from mediatheque.doors.uploads.resumption_headers import (
     NEWEST,
     OLD,
     VERSION,
-    AnyRequest,
     interop_version,
     sent_completeness,
     sent_length,

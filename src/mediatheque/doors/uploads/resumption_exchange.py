@@ -28,7 +28,7 @@ from mediatheque.domain.resumable_uploads import (
     UploadExpiredError,
 )
 from mediatheque.doors.http.bodies import BodyReader
-from mediatheque.doors.http.requests import content_length, media_type_for
+from mediatheque.doors.http.requests import AnyRequest, content_length, media_type_for
 from mediatheque.doors.jsonapi.documents import MEDIA_TYPE
 from mediatheque.doors.jsonapi.medias import Document, resource
 from mediatheque.doors.uploads import resumption_problems
@@ -36,7 +36,6 @@ from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.resumption_headers import (
     OLD,
     VERSION,
-    AnyRequest,
     limit_of,
     upload_limit,
 )

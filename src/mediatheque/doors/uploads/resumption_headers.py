@@ -4,13 +4,11 @@ A header that is not of its type counts as missing, as the draft has it (section
 """
 
 from datetime import UTC, datetime
-from typing import Any
-
-from litestar import Request
 
 from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.resumable_uploads import ResumableState, ResumableUpload
 from mediatheque.doors.http.conditions import field_value
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.doors.http.structured_fields import parse_boolean_item, parse_integer_item
 
 NEWEST = 8
@@ -33,8 +31,6 @@ EXPOSED = (
     VERSION,
 )
 """Headers of answers that pages of other origins may read."""
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def interop_version(request: AnyRequest) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from litestar import Request, Response
+from litestar import Response
 
 from mediatheque.domain.errors import MediathequeError
 from mediatheque.domain.resumable_uploads import (
@@ -14,6 +14,7 @@ from mediatheque.domain.resumable_uploads import (
     UploadCompleteError,
 )
 from mediatheque.doors.http.problems import COMMON_STATUSES, Door, Problem, error_handler
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.doors.uploads.errors import ProtocolError
 
 MEDIA_TYPE = "application/problem+json"
@@ -29,7 +30,7 @@ _TYPES: Mapping[type[MediathequeError], tuple[int, str, str]] = {
 
 
 def answer_error(
-    request: Request[Any, Any, Any],
+    request: AnyRequest,
     error: MediathequeError | ProtocolError,
     headers: Mapping[str, str],
 ) -> Response[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Response, Router, delete, get, patch, post, route
+from litestar import Response, Router, delete, get, patch, post, route
 from litestar.enums import HttpMethod
 
 from mediatheque.auth.principals import resolve_principal
@@ -10,6 +10,7 @@ from mediatheque.domain.errors import MediathequeError
 from mediatheque.doors.bytes import representation
 from mediatheque.doors.dependencies import GivenBodies, GivenServices, GivenSettings
 from mediatheque.doors.http.downloads import Download
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.doors.uploads import resumption, tus, tus_answers
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.openapi import (
@@ -20,8 +21,6 @@ from mediatheque.doors.uploads.openapi import (
     refused,
 )
 from mediatheque.doors.uploads.protocols import Protocol, says_http, spoken
-
-AnyRequest = Request[Any, Any, Any]
 
 
 @route(

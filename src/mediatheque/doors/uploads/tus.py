@@ -8,9 +8,8 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from typing import Any
 
-from litestar import Request, Response
+from litestar import Response
 
 from mediatheque.auth.principals import resolve_principal
 from mediatheque.config import Settings
@@ -21,6 +20,7 @@ from mediatheque.domain.resumable_uploads import (
     UploadCompleteError,
 )
 from mediatheque.doors.http.bodies import BodyReader
+from mediatheque.doors.http.requests import AnyRequest
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.tus_answers import (
     address,
@@ -32,8 +32,6 @@ from mediatheque.doors.uploads.tus_answers import (
 from mediatheque.doors.uploads.tus_requests import read_append, read_first, read_new, read_parts
 from mediatheque.services import Services
 from mediatheque.services.resumable_uploads import Append
-
-AnyRequest = Request[Any, Any, Any]
 
 
 async def create(

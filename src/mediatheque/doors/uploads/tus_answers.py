@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from email.utils import format_datetime
 from typing import Any
 
-from litestar import Request, Response
+from litestar import Response
 
 from mediatheque.config import Settings
 from mediatheque.domain.errors import MediathequeError
@@ -16,13 +16,11 @@ from mediatheque.domain.resumable_uploads import (
     ResumableUpload,
 )
 from mediatheque.doors.http.problems import error_handler
-from mediatheque.doors.http.requests import base_url
+from mediatheque.doors.http.requests import AnyRequest, base_url
 from mediatheque.doors.uploads.errors import DOOR, ProtocolError
 from mediatheque.doors.uploads.tus_headers import CHECKSUMS, EXTENSIONS, VERSION
 from mediatheque.services import Services
 from mediatheque.services.intake import IntakeBusyError
-
-AnyRequest = Request[Any, Any, Any]
 
 _STATUSES: Mapping[type[MediathequeError], int] = {
     DigestError: 460,

@@ -1,12 +1,14 @@
 """What a request of tus says: of the upload that it creates, and of the bytes that it brings."""
 
-from typing import Any
-
-from litestar import Request
-
 from mediatheque.domain.errors import InvalidError
 from mediatheque.doors.http.conditions import field_value
-from mediatheque.doors.http.requests import check_uncoded, content_length, media_type, parse_count
+from mediatheque.doors.http.requests import (
+    AnyRequest,
+    check_uncoded,
+    content_length,
+    media_type,
+    parse_count,
+)
 from mediatheque.doors.uploads.errors import ProtocolError
 from mediatheque.doors.uploads.tus_headers import (
     destination_of,
@@ -20,8 +22,6 @@ from mediatheque.services.resumable_creation import NewUpload
 from mediatheque.services.resumable_uploads import Append
 
 CONTENT_TYPE = "application/offset+octet-stream"
-
-AnyRequest = Request[Any, Any, Any]
 
 
 def read_parts(request: AnyRequest) -> list[str] | None:
