@@ -78,14 +78,13 @@ class Turn:
     def wait(self, limit: asyncio.Timeout, *, longest: float) -> None:
         """Begin to wait for a piece: with the turn while the patience lasts, then without it.
 
-        ``limit`` expires after the ``longest`` time, in seconds, or as soon as the body is to stop
-        and its patience is over. A timer sees to that and not a task, which would take as long for
-        every piece as passing it on.
+        Without it ``limit`` expires after the ``longest`` time, in seconds, or as soon as the body
+        is to stop. A timer sees to that and not a task, which would take as long for every piece as
+        passing it on.
         """
         self._asked_at = self._clock()
-        self._impatient = asyncio.get_running_loop().call_later(
-            self._patience, self._lose_patience, limit, self._asked_at + longest
-        )
+        loop = asyncio.get_running_loop()
+        self._impatient = loop.call_later(self._patience, self._lose_patience, limit, longest)
 
     def wait_no_more(self) -> None:
         """End what ``wait`` began."""
@@ -97,9 +96,10 @@ class Turn:
             self._until_stopped.cancel()
             self._until_stopped = None
 
-    def _lose_patience(self, limit: asyncio.Timeout, deadline: float) -> None:
+    def _lose_patience(self, limit: asyncio.Timeout, longest: float) -> None:
         self.end()
-        limit.reschedule(deadline)
+        # From now on: in a process that stood still this is late, and what arrived meanwhile later.
+        limit.reschedule(self._clock() + longest)
         if self._stopping is not None:
             self._until_stopped = asyncio.create_task(_expire_once(self._stopping, limit))
 

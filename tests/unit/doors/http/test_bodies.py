@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -90,6 +91,17 @@ async def test_silence_ends_in_an_error_that_names_the_seconds() -> None:
     assert await anext(arriving) == b"ab"
     with pytest.raises(TimeoutExceededError, match=r"0\.05 seconds, after 2 bytes"):
         await anext(arriving)
+
+
+async def test_time_for_which_the_process_stood_still_is_not_silence() -> None:
+    exchange = Late(b"late")
+    waiting = asyncio.ensure_future(anext(reader(idle_timeout=0.1).pieces(request_with(exchange))))
+    await asyncio.sleep(0)
+    time.sleep(0.2)
+    for _ in range(5):  # of the loop, in which timers come before what arrives
+        await asyncio.sleep(0)
+    exchange.arrived.set()
+    assert await waiting == b"late"
 
 
 async def test_time_that_the_caller_takes_is_not_silence() -> None:
