@@ -57,7 +57,7 @@ class Observe:
             await self._run(scope, exchange)
         finally:
             seconds = time.perf_counter() - began
-            exchange.count()
+            exchange.end()
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._record(
                 method, scope.get("path_template") or "unmatched", exchange.status, seconds
@@ -157,6 +157,15 @@ class _Exchange:
         self._count_now_and_then()
         await self._send(message)
 
+    def end(self) -> None:
+        """Count what is left to be counted, and let go of the server's side.
+
+        It closes a connection whose body nobody reads to its end once nobody could. An error that
+        refers to itself, as by the frames of its traceback, could until it is collected.
+        """
+        self.count()
+        self._receive = self._send = _ended
+
     def count(self) -> None:
         """Have the bytes counted that passed since the last time."""
         received, sent = self._counted
@@ -189,3 +198,8 @@ class _Exchange:
             async with asyncio.timeout(LINGER_SECONDS):
                 while self._body_left and not self._body_held_back and dropped < LINGER_BYTES:
                     dropped += len((await self.receive()).get("body", b""))
+
+
+async def _ended(*_: Any) -> Any:
+    """Stand for either side of the server after a request, as it does itself."""
+    return {"type": "http.disconnect"}

@@ -1,7 +1,9 @@
 """The outermost layer: request ids, log lines, metrics, lingering, last resort."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -250,6 +252,25 @@ async def test_lingering_ends_when_the_client_leaves() -> None:
     exchange = Exchange([b"x"], complete=False, leaves=True)
     await run(answering(413), exchange, method="POST", headers={"Content-Length": "9"})
     assert exchange.status == 413
+
+
+async def test_what_an_application_leaves_behind_does_not_keep_the_connection() -> None:
+    """The server closes one whose body was not read once nobody can read it any more."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        kept: list[Any] = [receive, send]
+        kept.append(kept)  # as an error refers to itself by the frames of its traceback
+        await answering(503)(scope, receive, send)
+
+    exchange = Exchange()
+    connection = weakref.ref(exchange)
+    gc.disable()
+    try:
+        await run(app, exchange)
+        del exchange
+        assert connection() is None
+    finally:
+        gc.enable()
 
 
 async def test_other_connections_pass_through_untouched() -> None:
