@@ -50,6 +50,24 @@ def test_a_killed_web_process_is_replaced_while_the_service_goes_on(victim: Vict
         assert upload(http, "after", CONTENT).status_code == 200
 
 
+def test_a_web_process_that_was_killed_before_it_could_count_spoils_no_others(
+    victim: Victim,
+) -> None:
+    empty = victim.data_dir / "run" / "metrics" / "counter_1.db"
+    empty.touch()
+    try:
+        assert "mediatheque_http_requests_total" in victim.http.get("/metrics").text
+        assert answers(victim, "/system/throughput")
+        killed = victim.web_processes()[0]
+        killed.kill()
+        wait_until(
+            lambda: len(victim.web_processes()) == 2 and killed not in victim.web_processes(),
+        )
+        wait_until(lambda: all(answers(victim, "/ready") for _ in range(10)))
+    finally:
+        empty.unlink()
+
+
 def test_web_processes_that_are_killed_again_and_again_are_replaced(victim: Victim) -> None:
     for _ in range(3):
         wait_until(lambda: len(victim.web_processes()) == 2)

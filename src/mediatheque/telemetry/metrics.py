@@ -4,11 +4,14 @@ Import this module only after ``prepare_metrics`` has set the folder: the librar
 import how it counts.
 """
 
+import os
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -117,7 +120,21 @@ def render_metrics() -> bytes:
     return generate_latest(_registry())
 
 
+class _WebProcesses:
+    """Collects what all web processes have counted; a collector of the library."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics of all processes together.
+
+        The library does not get over a file without bytes. One has none while it is being made, and
+        never any if its process was killed then.
+        """
+        files = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db")
+        whole = [str(file) for file in files if file.stat().st_size]
+        return MultiProcessCollector.merge(whole)  # type: ignore[no-untyped-call,no-any-return]
+
+
 def _registry() -> CollectorRegistry:
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_WebProcesses())
     return registry
