@@ -1,5 +1,6 @@
 """SIGTERM: what is in flight finishes, within a bound."""
 
+import contextlib
 import select
 import signal
 import socket
@@ -132,6 +133,16 @@ def test_idle_connections_do_not_hold_the_stop(tmp_path: Path) -> None:
         began = time.monotonic()
         assert service.stop() == 0
         assert time.monotonic() - began < 15
+
+
+def test_to_be_told_again_and_again_to_stop_changes_nothing(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as service:
+        process = terminate(service)
+        while process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):  # it ended just now
+                process.send_signal(signal.SIGTERM)
+            time.sleep(0.001)
+        assert process.returncode == 0
 
 
 @pytest.mark.parametrize("moment", [b"", b'"event": "serving"'], ids=["preparing", "serving"])

@@ -75,6 +75,9 @@ def serve(
             _prepare(settings)
             with job_worker(settings):
                 _serve_web(settings, open_files)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Who says it again must not kill a process that is about to end well.
+        signal.signal(number, signal.SIG_IGN)
     log.info("stopped")
 
 
