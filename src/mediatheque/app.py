@@ -231,14 +231,21 @@ def _when_stopping(*tell: Callable[[], None]) -> None:
     that never end by themselves must be told.
     """
     loop = asyncio.get_running_loop()
+    repeated = False
 
-    def tell_all() -> None:
+    def tell_all(number: int) -> None:
+        nonlocal repeated
         for one in tell:
             one()
+        if not repeated:
+            repeated = True
+            # The server hears signals while the loop runs, and this one may have come between the
+            # runs in which it starts and serves.
+            signal.raise_signal(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         # The loop learns of signals by other means, so that its own handlers are not replaced.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(tell_all))
+        signal.signal(number, lambda told, _: loop.call_soon_threadsafe(tell_all, told))
 
 
 def _cors(settings: Settings) -> CORSConfig | None:
