@@ -94,7 +94,7 @@ class TimeoutExceededError(MediathequeError):
 
 
 class StoppedError(ConflictError):
-    """The request was told to stop, for a newer one."""
+    """The request was told to stop: for a newer one, or with the service."""
 
 
 class DisconnectedError(MediathequeError):

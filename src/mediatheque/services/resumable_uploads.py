@@ -142,8 +142,9 @@ class ResumableUploadService:
 
         Raises NotFoundError, UploadExpiredError, UploadCompleteError, ForbiddenError for a final
         upload, OffsetConflictError, LengthConflictError, TooLargeError for what is beyond the
-        length (the bytes before that are kept), DigestError, IntakeBusyError, what ``finish`` of
-        the finisher raises, and what the pieces and the store raise.
+        length (the bytes before that are kept), DigestError, IntakeBusyError, UnavailableError when
+        the service is being stopped, what ``finish`` of the finisher raises, and what the pieces
+        and the store raise.
         """
         upload = self._known.pop(upload_id, None)
         if upload is None or owner_scope(principal) not in {None, upload.created_by}:

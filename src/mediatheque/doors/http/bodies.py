@@ -82,7 +82,7 @@ class BodyReader:
         try:
             while more:
                 await turn.begin()
-                if stopping is not None and stopping.is_set():
+                if turn.is_stopped:
                     stop_at = stop_at or clock() + _STOP_SECONDS
                     if clock() > stop_at:
                         raise _stopped()
