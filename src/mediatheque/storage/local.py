@@ -27,10 +27,11 @@ from mediatheque.storage.intakes import Hasher, Target, lost
 from mediatheque.storage.local_appender import LocalAppender, lock_file, release_file
 from mediatheque.storage.local_join import LocalJoin
 from mediatheque.storage.local_sender import LocalSender
-from mediatheque.storage.local_writer import LocalWriter, WriteBudget
+from mediatheque.storage.local_writer import LocalWriter
 from mediatheque.storage.segments import join_by_merging, joined, joined_now
 from mediatheque.storage.sending import Sending, Source, in_thread, opened_in_thread
 from mediatheque.storage.stores import ObjectInfo, Stored
+from mediatheque.storage.write_behind import WriteBudget
 
 INCOMING = ".incoming"
 _READ_BYTES = 1 << 20

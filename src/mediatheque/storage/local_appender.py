@@ -21,15 +21,13 @@ from mediatheque.storage import keys
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.growing_file import GrowingFile
 from mediatheque.storage.intakes import Appended, Hasher, lost
-from mediatheque.storage.local_writer import WriteBudget
+from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget
 
 _WRITE_BACK_BYTES = 8 << 20
-_FIRST_BYTES = 384 << 10
-"""With so many the thread begins, if it has nothing to do: the disk need not wait for the rest."""
 
 
 class LocalAppender:
-    """See ``Appender``. Batches are written and hashed in a thread while the next one is gathered.
+    """See ``Appender``. Batches are written and hashed in a thread while more arrives.
 
     ``path_of`` tells the file of a key. What is short costs one hop to a thread, which writes,
     hashes and syncs it.
@@ -51,6 +49,7 @@ class LocalAppender:
         self._digests = digests
         self._threads = threads
         self._budget = budget
+        self._behind = WriteBehind(self._append, threads=threads, budget=budget)
         self._durable = durable
         self._reserved_bytes = reserved_bytes
         self._crc = RunningCrc(intake.crc64nvme)
@@ -60,14 +59,9 @@ class LocalAppender:
         self._begun = False  # rather than continued
         self._start = 0  # of what this appender wrote, in the file
         self._position = 0
-        self._synced = 0
         self._written_back = 0
-        self._flushed = Appended(intake.segments, intake.size, intake.crc64nvme)
+        self._written = self._flushed = Appended(intake.segments, intake.size, intake.crc64nvme)
         self._kept: int | None = None  # the file's length at the last flush that returned
-        self._gathered: list[bytes] = []
-        self._gathered_bytes = 0
-        self._batches = asyncio.Lock()
-        self._writing: asyncio.Future[None] | None = None
         self._syncing: asyncio.Future[None] | None = None
         self._resting = False
         self._looked = True  # whether the file is still there, since it rested
@@ -76,49 +70,30 @@ class LocalAppender:
 
     async def write(self, piece: bytes) -> None:
         """See ``Appender.write``."""
-        if self._gathered_bytes + len(piece) > self._budget.batch_bytes:
-            await self._pass_on()
-        self._gathered.append(piece)
-        self._gathered_bytes += len(piece)
-        if self._budget.crowded:
-            enough = self._gathered_bytes >= self._budget.batch_bytes
-        else:
-            # A full batch stays until more comes: it may be flushed, in the same hop.
-            enough = self._writing is None and self._gathered_bytes >= _FIRST_BYTES
-        if enough:
-            await self._pass_on()
+        await self._behind.write(piece)
 
     async def flush(self) -> Appended:
         """See ``Appender.flush``."""
-        async with self._batches:
-            await self._finish_batch()
-            await self._finish_sync()
-            waiting = self._file is not None and self._file.waiting
-            if self._gathered_bytes or waiting or self._position > self._synced:
-                self._start_thread(self._append_and_sync)
-                await self._finish_batch()
-                self._flushed = self._so_far()
-                self._kept = self._position
+        await self._finish_sync()
+        waiting = self._file is not None and self._file.waiting
+        if not self._behind.idle or waiting or self._written != self._flushed:
+            await self._behind.finish(self._append_and_sync)
+            self._flushed = self._written
+            self._kept = self._position
         return self._flushed
 
     async def checkpoint(self) -> Appended:
-        """See ``Appender.checkpoint``: all but the batch that is gathered."""
-        async with self._batches:
-            await self._finish_batch()
-            await self._finish_sync()  # of a call that was cancelled
-            if self._position == self._synced:
-                return self._flushed
-            so_far, position = self._so_far(), self._position
+        """See ``Appender.checkpoint``: all but what fills no block of the disk."""
+        await self._finish_sync()  # of a call that was cancelled
+        if not self._behind.idle:
+            await self._behind.finish(self._append)
+        written = self._written
+        if written != self._flushed:
             loop = asyncio.get_running_loop()
             self._syncing = loop.run_in_executor(self._threads, self._sync)
-        await self._finish_sync()
-        self._flushed, self._kept, self._synced = so_far, position, position
-        return so_far
-
-    def _so_far(self) -> Appended:
-        grown = Segment(self._key, self._position)
-        size = sum(segment.size for segment in self._before) + grown.size
-        return Appended((*self._before, grown), size, self._crc.value)
+            await self._finish_sync()
+            self._flushed, self._kept = written, written.segments[-1].size
+        return written
 
     async def rest(self) -> "LocalAppender | None":
         """See ``Appender.rest``: the file stays open, and locked."""
@@ -144,7 +119,6 @@ class LocalAppender:
         if self._closed:
             return
         self._closed = True
-        self._gathered = []
         if not self._resting:
             self._budget.writers -= 1
             if not recorded:
@@ -156,14 +130,15 @@ class LocalAppender:
         await asyncio.shield(self._let_go())
 
     def _is_flushed(self) -> bool:
-        idle = self._writing is None and self._syncing is None
+        idle = self._behind.idle and self._syncing is None
         return idle and self._position == self._kept
 
     async def _let_go(self) -> None:
-        for working in (self._writing, self._syncing):
-            if working is not None:
-                await asyncio.wait([working])
-                working.exception()
+        syncing = self._syncing
+        await self._behind.end()
+        if syncing is not None:
+            await asyncio.wait([syncing])
+            syncing.exception()
         if self._file is None:
             return
         # Not ``_position``, which does not count what was written before a write failed.
@@ -176,31 +151,19 @@ class LocalAppender:
             release_file(self._file.descriptor)
             self._file = None
 
-    async def _pass_on(self) -> None:
-        async with self._batches:
-            await self._finish_batch()
-            if self._gathered:
-                self._start_thread(self._append)
-                if self._budget.crowded:
-                    await self._finish_batch()
-
-    def _start_thread(self, work: Callable[[list[bytes]], None]) -> None:
-        batch, self._gathered, self._gathered_bytes = self._gathered, [], 0
-        self._writing = asyncio.get_running_loop().run_in_executor(self._threads, work, batch)
-
-    async def _finish_batch(self) -> None:
-        await _finished(self._writing)
-        self._writing = None
-
     async def _finish_sync(self) -> None:
         # One that has failed stays: the next one would succeed, though the bytes may be lost.
-        await _finished(self._syncing)
-        self._syncing = None
+        if self._syncing is not None:
+            try:
+                # A cancelled caller must not lose sight of a thread that holds the descriptor.
+                await asyncio.shield(self._syncing)
+            except OSError as error:
+                raise disk.storage_error(error) from error
+            self._syncing = None
 
-    def _append_and_sync(self, batch: list[bytes]) -> None:
+    def _append_and_sync(self, batch: Batch) -> None:
         self._append(batch, whole=True)
         self._sync()
-        self._synced = self._position
 
     def _sync(self) -> None:
         if self._durable:
@@ -208,11 +171,15 @@ class LocalAppender:
             if self._begun and self._kept is None:
                 disk.sync_folder(self._path_of(self._key).parent)
 
-    def _append(self, batch: list[bytes], *, whole: bool = False) -> None:
+    def _append(self, batch: Batch, *, whole: bool = False) -> None:
         file = self._opened()
         disk.check_room(file.descriptor, reserved=self._reserved_bytes, more=sum(map(len, batch)))
         file.write(batch, whole=whole, feed=self._hash)
         self._position = file.position
+        grown = Segment(self._key, self._position)
+        size = sum(segment.size for segment in self._before) + grown.size
+        # At once, as a checkpoint looks at it meanwhile.
+        self._written = Appended((*self._before, grown), size, self._crc.value)
         pending = self._position - self._written_back
         if self._durable and pending >= _WRITE_BACK_BYTES:
             disk.start_write_back(file.descriptor, self._written_back, pending)
@@ -255,7 +222,7 @@ class LocalAppender:
             return None
         self._before = self._intake.segments[:-1]
         self._key = last.object_key
-        self._start = self._position = self._synced = self._written_back = last.size
+        self._start = self._position = self._written_back = last.size
         return descriptor
 
     def _begin(self) -> int:
@@ -279,16 +246,6 @@ class LocalAppender:
                 os.ftruncate(
                     self._file.descriptor, self._start if self._kept is None else self._kept
                 )
-
-
-async def _finished(working: asyncio.Future[None] | None) -> None:
-    if working is None:
-        return
-    try:
-        # A cancelled caller must not lose sight of a thread that holds the descriptor.
-        await asyncio.shield(working)
-    except OSError as error:
-        raise disk.storage_error(error) from error
 
 
 def lock_file(path: Path) -> int | None:
