@@ -1,7 +1,7 @@
 """Reading request bodies: in pieces as they arrive, or whole when they are small."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -14,6 +14,7 @@ from mediatheque.domain.errors import (
     TimeoutExceededError,
     TooLargeError,
 )
+from mediatheque.doors.http.observe import READ_AHEAD
 from mediatheque.doors.http.requests import AnyRequest, check_uncoded, content_length
 from mediatheque.doors.http.turns import Turn
 
@@ -37,9 +38,9 @@ class BodyReader:
     between pieces does not count. ``limit`` is the longest body taken, in bytes. ``turns`` large
     bodies flow at once.
 
-    The server reads a body ahead once it flows, by up to a megabyte: what makes one upload fast
-    makes a hundred of them large. So bodies take turns, and only those that had one are read
-    ahead. Small bodies take turns among themselves, not to wait behind large ones.
+    The server reads a body ahead once it flows, by up to a megabyte, and so do we, by a piece: what
+    makes one upload fast makes a hundred of them large. So bodies take turns, and only those that
+    had one are read ahead. Small bodies take turns among themselves, not to wait behind large ones.
     """
 
     def __init__(self, *, idle_timeout: float, limit: int, turns: int = LOCAL_TURNS) -> None:
@@ -66,11 +67,7 @@ class BodyReader:
         end, or StoppedError.
         """
         limit = self._limit if limit is None else limit
-        announced = content_length(request)
-        if announced != 0:
-            check_uncoded(request)
-        if announced is not None and announced > limit:
-            raise TooLargeError(f"The body has {announced} bytes; at most {limit} are taken.")
+        announced = _announced(request, limit)
         longest = limit if announced is None else min(announced, limit)
         turn = Turn(self._small_turns if longest <= SMALL_BODY else self._turns, stopping)
         received = 0
@@ -94,6 +91,8 @@ class BodyReader:
                     raise TooLargeError(f"The body is longer than the {limit} bytes allowed.")
                 turn.count(size)
                 if size:
+                    if more and turn.goes_on:
+                        _read_ahead(request)
                     # Not kept in a variable: it would stay in memory while the caller works.
                     turn.is_kept = True
                     yield message.pop("body")
@@ -136,6 +135,23 @@ class BodyReader:
         if message["type"] != "http.request":
             raise DisconnectedError(f"The client went away after {received} bytes of the body.")
         return message
+
+
+def _announced(request: AnyRequest, limit: int) -> int | None:
+    """Return the length that a body is said to have. Raises what ``pieces`` raises for that."""
+    announced = content_length(request)
+    if announced != 0:
+        check_uncoded(request)
+    if announced is not None and announced > limit:
+        raise TooLargeError(f"The body has {announced} bytes; at most {limit} are taken.")
+    return announced
+
+
+def _read_ahead(request: AnyRequest) -> None:
+    """Have the next piece read meanwhile, where somebody offers that."""
+    scope: Mapping[str, Any] = request.scope
+    if READ_AHEAD in scope:
+        scope[READ_AHEAD]()
 
 
 def _stopped() -> StoppedError:

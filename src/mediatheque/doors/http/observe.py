@@ -16,6 +16,9 @@ from mediatheque.telemetry.logs import REQUEST_ID, get_logger
 LINGER_BYTES = 8 * 1024 * 1024
 LINGER_SECONDS = 2.0
 COUNTED_AT_ONCE_BYTES = 4 * 1024 * 1024
+READ_AHEAD = "mediatheque.read_ahead"
+"""Key of the scope for what has the server read on, for the next ``receive``; returns at once."""
+
 CLIENT_GONE = 499
 """The status that logs and metrics show when the client left before there was one (as nginx)."""
 
@@ -50,6 +53,7 @@ class Observe:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send, self._count)
+        scope[READ_AHEAD] = exchange.read_ahead
         path = scope.get("raw_path") or scope["path"].encode()
         began = time.perf_counter()
         before = REQUEST_ID.set(exchange.request_id)
@@ -107,6 +111,7 @@ class _Exchange:
         self.bytes_in = 0
         self.bytes_out = 0
         self._receive = receive
+        self._arriving: asyncio.Future[Any] | None = None
         self._send = send
         self._count = count
         self._counted = (0, 0)
@@ -123,7 +128,8 @@ class _Exchange:
     async def receive(self) -> Any:
         """Pass on the server's next message."""
         self._body_held_back = False
-        message = await self._receive()
+        arriving, self._arriving = self._arriving, None
+        message = await (self._receive() if arriving is None else arriving)
         if message["type"] == "http.request":
             self.bytes_in += len(message.get("body", b""))
             self._count_now_and_then()
@@ -132,6 +138,11 @@ class _Exchange:
             self._body_left = False
             self.client_gone = self.client_gone or not self._finished
         return message
+
+    def read_ahead(self) -> None:
+        """Ask the server for its next message already, so that it reads while others work."""
+        if self._arriving is None:
+            self._arriving = asyncio.ensure_future(self._receive())
 
     async def send(self, message: Any) -> None:
         """Pass on the application's next message, with the request's id in the response."""
@@ -165,6 +176,9 @@ class _Exchange:
         """
         self.count()
         self._receive = self._send = _ended
+        if self._arriving is not None:
+            self._arriving.cancel()
+            self._arriving = None
 
     def count(self) -> None:
         """Have the bytes counted that passed since the last time."""

@@ -52,9 +52,14 @@ class Turn:
         """Whether somebody wants the body to end."""
         return self._stopping is not None and self._stopping.is_set()
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the body has a turn that is not at its end."""
+        return self._held and self._bytes_left > 0
+
     async def begin(self) -> None:
         """Wait for a turn, unless there is one that goes on. None comes once it is to stop."""
-        if self._held and self._bytes_left > 0:
+        if self.goes_on:
             return
         self.end()
         if self._stopping is None or not self._turns.locked():

@@ -18,6 +18,7 @@ from mediatheque.domain.errors import (
 )
 from mediatheque.doors.http import bodies, turns
 from mediatheque.doors.http.bodies import SMALL_BODY, BodyReader, parse_json
+from mediatheque.doors.http.observe import READ_AHEAD
 from tests.support.asgi import Exchange, http_scope
 
 SOON = 0.5
@@ -129,6 +130,30 @@ async def test_many_slow_clients_do_not_keep_a_quick_one_waiting() -> None:
     for task in stuck:
         task.cancel()
     assert all(isinstance(end, asyncio.CancelledError) for end in await _ends(stuck))
+
+
+async def test_the_next_piece_is_read_while_one_is_worked_on_but_none_behind_the_last() -> None:
+    request = request_with(Exchange([b"abc", b"de", b"f"]), content_length="6")
+    asked = 0
+
+    def read_ahead() -> None:
+        nonlocal asked
+        asked += 1
+
+    scope: Any = request.scope
+    scope[READ_AHEAD] = read_ahead
+    asked_at = [asked async for _ in reader().pieces(request)]
+
+    assert asked_at == [1, 2, 2]
+
+
+async def test_a_body_whose_turn_is_over_is_not_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "_TURN_BYTES", 2)
+    request = request_with(Exchange([b"abc", b"de"]))
+    scope: Any = request.scope
+    scope[READ_AHEAD] = pytest.fail
+
+    assert await reader().read_all(request) == b"abcde"
 
 
 async def test_bodies_that_end_in_errors_do_not_keep_others_waiting() -> None:

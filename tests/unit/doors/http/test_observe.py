@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from mediatheque.domain.errors import DisconnectedError
 from mediatheque.doors.http import observe
-from mediatheque.doors.http.observe import Observe
+from mediatheque.doors.http.observe import READ_AHEAD, Observe
 from mediatheque.telemetry.logs import REQUEST_ID, add_request_id
 from tests.support.asgi import Exchange, http_scope
 
@@ -271,6 +271,63 @@ async def test_what_an_application_leaves_behind_does_not_keep_the_connection() 
         assert connection() is None
     finally:
         gc.enable()
+
+
+async def test_what_is_read_ahead_is_what_comes_next() -> None:
+    exchange = Exchange([b"a", b"b", b"c"])
+    taken = b""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal taken
+        more = True
+        while more:
+            message = await receive()
+            if exchange.received < 3:
+                asked = exchange.received
+                scope[READ_AHEAD]()
+                scope[READ_AHEAD]()  # it is asked for already
+                await asyncio.sleep(0)
+                assert exchange.received == asked + 1
+            taken += message["body"]
+            more = message["more_body"]
+        await answering()(scope, receive, send)
+
+    await run(app, exchange)
+    assert taken == b"abc"
+
+
+async def test_what_was_read_ahead_and_not_wanted_does_not_end_the_connection() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        scope[READ_AHEAD]()
+        await asyncio.sleep(0)
+        await answering(413)(scope, receive, send)
+
+    exchange, _ = await run(app, Exchange([b"a", b"b"]), headers={"Content-Length": "2"})
+    assert "connection" not in exchange.headers
+
+
+async def test_reading_ahead_ends_with_its_request() -> None:
+    exchange = Exchange([b"a"], complete=False)
+    ended = asyncio.Event()
+
+    async def receive() -> Any:
+        try:
+            return await exchange.receive()
+        except asyncio.CancelledError:
+            ended.set()
+            raise
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        scope[READ_AHEAD]()
+        await asyncio.sleep(0)
+        await answering()(scope, receive, send)
+
+    observed = Observe(app, record=lambda *_: None, count=ignored)
+    await observed(http_scope("PUT"), receive, exchange.send)
+    async with asyncio.timeout(1):
+        await ended.wait()
 
 
 async def test_other_connections_pass_through_untouched() -> None:
