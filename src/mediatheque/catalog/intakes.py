@@ -7,7 +7,7 @@ clock; until somebody else has taken the intake its former holder may still use 
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -138,6 +138,18 @@ _WRITTEN = _NEW.on_conflict_do_update(
 SEGMENTS_CHANGED = (_GONE, _WRITTEN)
 _ACKNOWLEDGE = Grouped(select(ACKNOWLEDGED.c.touched_at).add_cte(*SEGMENTS_CHANGED))
 
+# What nearly every acknowledgement comes to takes the database half as long by itself.
+_GROWN = (
+    update(intake_segments)
+    .where(
+        intake_segments.c.intake_id == ACKNOWLEDGED.c.id,
+        bindparam("grown_start", type_=BigInteger) == _START,
+    )
+    .values(size=bindparam("grown_size"))
+    .cte("grown")
+)
+_ACKNOWLEDGE_GROWN = Grouped(select(ACKNOWLEDGED.c.touched_at).add_cte(_GROWN))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
@@ -154,10 +166,38 @@ class Acknowledgement:
     kept_for: float | None = None
 
     @property
+    def has_grown(self) -> bool:
+        """Whether nothing is new but the size of the last segment."""
+        before, after = self.before.segments, self.segments
+        return (
+            len(before) == len(after) > 0
+            and before[:-1] == after[:-1]
+            and replace(before[-1], size=after[-1].size) == after[-1]
+        )
+
+    @property
+    def grown_values(self) -> dict[str, Any]:
+        """The parameters of ``ACKNOWLEDGED`` and ``_GROWN``."""
+        size = self.segments[-1].size
+        return {**self._values, "grown_start": self.size - size, "grown_size": size}
+
+    @property
     def values(self) -> dict[str, Any]:
         """The parameters of ``ACKNOWLEDGED`` and ``SEGMENTS_CHANGED``."""
         known, wanted = _by_start(self.before.segments), _by_start(self.segments)
         fresh = {start: one for start, one in wanted.items() if known.get(start) != one}
+        return {
+            **self._values,
+            "gone_starts": list(known.keys() - wanted.keys()),
+            "fresh_start": list(fresh),
+            **{
+                f"fresh_{column.name}": [_values(one)[column.name] for one in fresh.values()]
+                for column in _SEGMENT
+            },
+        }
+
+    @property
+    def _values(self) -> dict[str, Any]:
         return {
             "intake_id": self.before.id,
             "by": self.holder,
@@ -165,12 +205,6 @@ class Acknowledgement:
             "new_size": self.size,
             "new_crc64nvme": self.crc64nvme,
             "kept_for": None if self.kept_for is None else timedelta(seconds=self.kept_for),
-            "gone_starts": list(known.keys() - wanted.keys()),
-            "fresh_start": list(fresh),
-            **{
-                f"fresh_{column.name}": [_values(one)[column.name] for one in fresh.values()]
-                for column in _SEGMENT
-            },
         }
 
 
@@ -229,7 +263,10 @@ async def acknowledge(group: GroupCommit, acknowledgement: Acknowledgement) -> d
 
     Committed when this returns.
     """
-    row = await group.one(_ACKNOWLEDGE, acknowledgement.values)
+    if acknowledgement.has_grown:
+        row = await group.one(_ACKNOWLEDGE_GROWN, acknowledgement.grown_values)
+    else:
+        row = await group.one(_ACKNOWLEDGE, acknowledgement.values)
     return None if row is None else row["touched_at"]
 
 

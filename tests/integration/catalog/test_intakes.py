@@ -1,6 +1,7 @@
 """Every query of intakes, on a real database."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from mediatheque.catalog import intakes
 from mediatheque.catalog.database import Database
 from mediatheque.domain.ids import new_id
-from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Segment
+from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Part, Segment
 from tests.support.recordings import acknowledged, added_recording
 
 A, B, C = Segment("staging/x/a", 5), Segment("staging/x/b", 7), Segment("staging/x/c", 12)
@@ -108,16 +109,30 @@ async def test_a_closed_intake_can_be_neither_taken_nor_kept(database: Database)
     assert found.closed
 
 
-@pytest.mark.parametrize(
+each_history = pytest.mark.parametrize(
     "steps",
     [
         [(A,), (Segment(A.object_key, 9),), (Segment(A.object_key, 10),)],
+        [(A, B), (A, Segment(B.object_key, 9)), (A, Segment(B.object_key, 10))],
         [(A,), (A, B), (A, B, A)],
         [(A, B), (C, A), (C, A, B)],
         [(A, B, A), (A, Segment("staging/x/merged", 20))],
+        [(A, B), (A, Segment("staging/x/other", 9))],
+        [(A,), (Segment(A.object_key, 9, Part("upload", 1, "etag")),)],
     ],
-    ids=["one that grows", "more and more", "merged at the front", "merged at the end"],
+    ids=[
+        "one that grows",
+        "the last one that grows",
+        "more and more",
+        "merged at the front",
+        "merged at the end",
+        "another in place of the last",
+        "a part in place of an object",
+    ],
 )
+
+
+@each_history
 async def test_segments_are_as_they_were_acknowledged_last(
     database: Database, steps: list[tuple[Segment, ...]]
 ) -> None:
@@ -131,6 +146,38 @@ async def test_segments_are_as_they_were_acknowledged_last(
         assert found.segments == segments
         assert found.size == sum(segment.size for segment in segments)
         assert found.crc64nvme == f"crc of {found.size}"
+
+
+@each_history
+async def test_bytes_that_mean_nothing_by_themselves_are_acknowledged_alike(
+    database: Database, steps: list[tuple[Segment, ...]]
+) -> None:
+    intake_id, holder = await added(database), uuid4()
+    intake = await take(database, intake_id, holder)
+    for segments in steps:
+        assert intake is not None
+        size = sum(segment.size for segment in segments)
+        acknowledgement = intakes.Acknowledgement(
+            before=intake,
+            holder=holder,
+            segments=segments,
+            size=size,
+            crc64nvme=f"crc of {size}",
+            kept_for=60,
+        )
+        touched_at = await intakes.acknowledge(database.group, acknowledgement)
+
+        intake = await find(database, intake_id)
+        assert intake is not None
+        assert (intake.segments, intake.size, intake.crc64nvme, intake.touched_at) == (
+            segments,
+            size,
+            f"crc of {size}",
+            touched_at,
+        )
+        stranger = replace(acknowledgement, before=intake, holder=uuid4())
+        assert await intakes.acknowledge(database.group, stranger) is None
+        assert await find(database, intake_id) == intake
 
 
 async def test_who_acknowledges_lets_go(database: Database) -> None:
