@@ -14,6 +14,7 @@ from mediatheque.domain.errors import (
     TimeoutExceededError,
     TooLargeError,
 )
+from mediatheque.doors.http.conditions import field_value
 from mediatheque.doors.http.observe import READ_AHEAD
 from mediatheque.doors.http.requests import AnyRequest, check_uncoded, content_length
 from mediatheque.doors.http.turns import Turn
@@ -48,6 +49,15 @@ class BodyReader:
         self._limit = limit
         self._turns = asyncio.Semaphore(turns)
         self._small_turns = asyncio.Semaphore(_SMALL_TURNS)
+
+    def ask(self, request: AnyRequest) -> None:
+        """Have the first piece read while the caller gets ready for it, if turns are free.
+
+        Not that of a client who waits to be asked: it may be refused without having sent it.
+        """
+        waits = field_value(request.scope["headers"], b"expect") is not None
+        if not waits and not self._turns.locked():
+            _read_ahead(request)
 
     async def pieces(
         self,

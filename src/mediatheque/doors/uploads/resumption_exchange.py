@@ -89,6 +89,7 @@ class Exchange:
 
         Raises what ``append`` of the service does, with the state of the upload in ``headers``.
         """
+        bodies.ask(self.request)
         stopping = asyncio.Event()
         try:
             async with aclosing(bodies.pieces(self.request, stopping=stopping)) as pieces:

@@ -96,6 +96,7 @@ async def terminate(services: Services, upload_id: str) -> Response[None]:
 async def _append(
     request: AnyRequest, services: Services, bodies: BodyReader, upload_id: str, said: Append
 ) -> ResumableUpload:
+    bodies.ask(request)
     stopping = asyncio.Event()
     # Of a body that is too long the bytes that fit are kept, so that it is not refused as a whole.
     body = bodies.pieces(request, limit=sys.maxsize, stopping=stopping)

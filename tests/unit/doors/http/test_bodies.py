@@ -156,6 +156,34 @@ async def test_a_body_whose_turn_is_over_is_not_read_ahead(monkeypatch: pytest.M
     assert await reader().read_all(request) == b"abcde"
 
 
+@pytest.mark.parametrize("expect", [None, "100-continue"])
+async def test_the_first_piece_is_asked_for_unless_its_client_waits(expect: str | None) -> None:
+    headers = {} if expect is None else {"Expect": expect}
+    request = request_with(Exchange([b"abc"]), **headers)
+    asked = []
+    scope: Any = request.scope
+    scope[READ_AHEAD] = lambda: asked.append(True)
+
+    reader().ask(request)
+
+    assert bool(asked) == (expect is None)
+
+
+async def test_no_first_piece_is_asked_for_while_others_have_all_turns() -> None:
+    shared = reader(limit=10 * SMALL_BODY)
+    flowing = [shared.pieces(request_with(Exchange([b"x"], complete=False))) for _ in range(2)]
+    for one in flowing:
+        await anext(one)
+    request = request_with(Exchange([b"abc"]))
+    scope: Any = request.scope
+    scope[READ_AHEAD] = pytest.fail
+
+    shared.ask(request)
+
+    for one in flowing:
+        await one.aclose()
+
+
 async def test_bodies_that_end_in_errors_do_not_keep_others_waiting() -> None:
     several = reader(idle_timeout=0.01)
     failing = [
