@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from mediatheque.storage import durable as disk
 
-_BATCH_BYTES = 1 << 20
+_BATCH_BYTES = 1152 << 10
+"""Two pieces as the server hands them over: the disk takes larger batches in less time each."""
+
 _ENOUGH_BYTES = 384 << 10
 """With so many the thread begins, and goes on: the disk need not wait for the rest of a batch."""
 
