@@ -198,7 +198,11 @@ def test_an_upload_is_paused_and_survives_the_loss_of_the_network(
     expect_progress(page, film.name)
     page.get_by_role("button", name=f"Pause {film.name}").click()
     expect(row(page, film.name)).to_contain_text("Paused")
+    bar = row(page, film.name).get_by_role("progressbar")
+    paused_at = bar.get_attribute("aria-valuenow") or ""
     page.get_by_role("button", name=f"Resume {film.name}").click()
+    # Else nothing of the next request may have arrived, and the one after it begins there again.
+    expect(bar).not_to_have_attribute("aria-valuenow", paused_at)
     expect_progress(page, film.name)
     set_line(debugger, SLOW, offline=True)
     expect(row(page, film.name)).to_contain_text("goes on by itself")
