@@ -138,7 +138,7 @@ _WRITTEN = _NEW.on_conflict_do_update(
 SEGMENTS_CHANGED = (_GONE, _WRITTEN)
 _ACKNOWLEDGE = Grouped(select(ACKNOWLEDGED.c.touched_at).add_cte(*SEGMENTS_CHANGED))
 
-# What nearly every acknowledgement comes to takes the database half as long by itself.
+# What nearly every acknowledgement comes to takes the database less time by itself.
 _GROWN = (
     update(intake_segments)
     .where(

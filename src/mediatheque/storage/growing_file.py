@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 
 _BLOCK = 4096
-_GATHERED_BYTES = 1152 << 10
+_GATHERED_BYTES = 1152 << 10  # a whole batch of ``WriteBehind``, in one write
 # Many short writes that are each synced are combined by the cache and the journal below it.
 _WORTH_BYTES = 128 << 10
 _O_DIRECT = getattr(os, "O_DIRECT", 0)

@@ -21,7 +21,7 @@ from mediatheque.storage import keys
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.growing_file import GrowingFile
 from mediatheque.storage.intakes import Appended, Hasher, lost
-from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget
+from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget, finished
 
 _WRITE_BACK_BYTES = 8 << 20
 
@@ -154,11 +154,7 @@ class LocalAppender:
     async def _finish_sync(self) -> None:
         # One that has failed stays: the next one would succeed, though the bytes may be lost.
         if self._syncing is not None:
-            try:
-                # A cancelled caller must not lose sight of a thread that holds the descriptor.
-                await asyncio.shield(self._syncing)
-            except OSError as error:
-                raise disk.storage_error(error) from error
+            await finished(self._syncing)
             self._syncing = None
 
     def _append_and_sync(self, batch: Batch) -> None:

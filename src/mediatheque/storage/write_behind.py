@@ -102,13 +102,7 @@ class WriteBehind:
         with self._lock:
             self._last = _Last(last, done)
             begins, self._works = not self._works, True
-            failed = self._failed
-        if begins:
-            self._begin()
-        if not failed:
-            await done
-        if self._failed:
-            await self._ended()
+        await self._told(done, begins=begins)
 
     async def end(self) -> None:
         """Forget what is gathered, and wait for the thread, which may have failed.
@@ -131,12 +125,17 @@ class WriteBehind:
                 return
             room = self._room = asyncio.get_running_loop().create_future()
             begins, self._works = not self._works, True
-            failed = self._failed
+        await self._told(room, begins=begins)
+        if self._budget.crowded:
+            await self._ended()
+
+    async def _told(self, waiting: asyncio.Future[None], *, begins: bool) -> None:
+        """Wait for what the thread tells, or for its failure, which it tells just as well."""
         if begins:
             self._begin()
-        if not failed:
-            await room
-        if self._failed or self._budget.crowded:
+        if not self._failed:  # else it looks nowhere any more
+            await waiting
+        if self._failed:
             await self._ended()
 
     def _begin(self) -> None:
@@ -179,11 +178,16 @@ class WriteBehind:
     async def _ended(self) -> None:
         """Wait for the thread to end, which it may do by what went wrong."""
         assert self._thread is not None
-        try:
-            # A cancelled caller must not lose sight of a thread that holds the descriptor.
-            await asyncio.shield(self._thread)
-        except OSError as error:
-            raise disk.storage_error(error) from error
+        await finished(self._thread)
+
+
+async def finished(working: asyncio.Future[None]) -> None:
+    """Wait for a thread. Raises what went wrong there, an OSError translated."""
+    try:
+        # A cancelled caller must not lose sight of a thread that holds the descriptor.
+        await asyncio.shield(working)
+    except OSError as error:
+        raise disk.storage_error(error) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,13 @@ def behind(disk: Disk, threads: ThreadPoolExecutor, *, budget: int = 64 * MIB) -
     return WriteBehind(disk.write, threads=threads, budget=writing)
 
 
+async def keep_busy(disk: Disk, writer: WriteBehind) -> None:
+    """Have the thread begin with a piece, and not end with it."""
+    disk.gate.clear()
+    await writer.write(PIECE)
+    assert await asyncio.to_thread(disk.entered.wait, 10)
+
+
 async def test_everything_is_written_once_and_in_order(threads: ThreadPoolExecutor) -> None:
     chance = random.Random(7)
     for round_ in range(30):
@@ -100,9 +107,7 @@ async def test_the_thread_goes_on_with_what_came_meanwhile(
     disk: Disk, threads: ThreadPoolExecutor
 ) -> None:
     writer = behind(disk, threads)
-    disk.gate.clear()
-    await writer.write(PIECE)
-    assert await asyncio.to_thread(disk.entered.wait, 10)
+    await keep_busy(disk, writer)
     await writer.write(PIECE)
     await writer.write(PIECE)
     disk.gate.set()
@@ -113,9 +118,7 @@ async def test_the_thread_goes_on_with_what_came_meanwhile(
 
 async def test_who_writes_too_fast_waits(disk: Disk, threads: ThreadPoolExecutor) -> None:
     writer = behind(disk, threads)
-    disk.gate.clear()
-    await writer.write(PIECE)
-    assert await asyncio.to_thread(disk.entered.wait, 10)
+    await keep_busy(disk, writer)
     await writer.write(PIECE)
     await writer.write(PIECE)
     fourth = asyncio.create_task(writer.write(PIECE))
@@ -199,9 +202,7 @@ async def test_an_end_waits_for_the_thread_and_drops_the_rest(
     disk: Disk, threads: ThreadPoolExecutor
 ) -> None:
     writer = behind(disk, threads)
-    disk.gate.clear()
-    await writer.write(PIECE)
-    assert await asyncio.to_thread(disk.entered.wait, 10)
+    await keep_busy(disk, writer)
     await writer.write(PIECE)
     finishing = asyncio.create_task(writer.finish(disk.last))
     await asyncio.sleep(0)

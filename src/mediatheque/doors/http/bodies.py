@@ -41,7 +41,8 @@ class BodyReader:
 
     The server reads a body ahead once it flows, by up to a megabyte, and so do we, by a piece: what
     makes one upload fast makes a hundred of them large. So bodies take turns, and only those that
-    had one are read ahead. Small bodies take turns among themselves, not to wait behind large ones.
+    had one are read ahead, but for the first piece (``ask``). Small bodies take turns among
+    themselves, not to wait behind large ones.
     """
 
     def __init__(self, *, idle_timeout: float, limit: int, turns: int = LOCAL_TURNS) -> None:
