@@ -62,7 +62,7 @@ $(CONSOLE): $(CONSOLE_SOURCES) scripts/console.py scripts/node.py | $(READY)
 
 # More at once than there commonly are processors, and those first that wait most, as for a process
 # that was killed to be missed. Hundreds of tests kill, stop and starve processes, beside each other:
-# what fails is tried once more, and the summary names it.
+# what fails is tried once more, and the summary names it and shows why.
 test: setup browser clients console ## Run the whole test suite, real components included
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 1
 

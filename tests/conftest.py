@@ -56,6 +56,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: turn[item.path])
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show why a test was tried once more: what passed then has failed before all the same."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.section(f"tried once more: {report.nodeid}", sep="_")
+        terminalreporter.write_line(report.longreprtext)
+
+
 # A shell starts what it puts into the background deaf to Ctrl-C, and every process that a test
 # starts and interrupts would be so, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
