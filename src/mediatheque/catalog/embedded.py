@@ -140,6 +140,9 @@ class EmbeddedPostgres:
         self._socket.mkdir(mode=0o700, exist_ok=True)
         if self._socket.stat().st_uid != os.geteuid():
             raise UnavailableError(f"The folder {self._socket} belongs to somebody else.")
+        # Of a killed server, and nobody else's: who holds our lock starts the only one here.
+        for left in self._socket.glob(".s.PGSQL.*.lock"):
+            left.unlink(missing_ok=True)
         settings = {**_SETTINGS, "unix_socket_directories": str(self._socket)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._home / "log").open("ab") as words:
@@ -153,6 +156,7 @@ class EmbeddedPostgres:
                     *options,
                 ],
                 cwd="/",
+                env={**os.environ, **_beside_strangers(self._data)},
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=words,
@@ -264,6 +268,22 @@ def _unprivileged() -> list[str]:
         *(f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}"),
         f"--bounding-set={capabilities}",
     ]
+
+
+def _beside_strangers(data: Path) -> dict[str, str]:
+    """Return what has PostgreSQL start though another program has the process id of a dead server.
+
+    It refuses to when the process that ``postmaster.pid`` names is alive, and after a crash of the
+    machine that may be any. The variable is meant for the process id of who started its parent,
+    and names one that is never taken for a server (``CreateLockFile`` in its ``miscinit.c``). What
+    it still looks for then is the shared memory of that server, which the remains of it have.
+    """
+    try:
+        pid = int((data / "postmaster.pid").read_text().partition("\n")[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):  # there is none, or no telling
+        return {}
+    return {} if os.fsencode(data) in command else {"PG_GRANDPARENT_PID": str(pid)}
 
 
 def _dying_with_us() -> list[str]:
