@@ -1,6 +1,7 @@
 """The real service as a real process, for tests that use it the way a client does."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.cli.job_worker import WORKER_NAME
 from tests.support.forking import Forked, fork_command
 from tests.support.prepared import put_database
@@ -139,6 +141,8 @@ class Service:
         self.http.close()
         if self.process is not None and self.process.poll() is None:
             self.kill()
+        socket_folder = Path(EmbeddedPostgres(self.data_dir).url.partition("?host=")[2])
+        shutil.rmtree(socket_folder, ignore_errors=True)  # maybe among the machine's own files
 
 
 @contextmanager
