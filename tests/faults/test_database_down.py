@@ -101,27 +101,22 @@ def test_a_server_comes_back_when_there_was_no_memory_for_it_at_first(
 ) -> None:
     server = EmbeddedPostgres(tmp_path)
     server.start()
-    launch = EmbeddedPostgres._launch
-    refused: list[EmbeddedPostgres] = []
+    launch = server._files.launch
+    refused: list[str] = []
 
-    def refuse_once(embedded: EmbeddedPostgres) -> None:
+    def refuse_once() -> subprocess.Popen[bytes]:
         if not refused:
-            refused.append(embedded)
+            refused.append("once")
             raise OSError(errno.ENOMEM, "Cannot allocate memory")
-        launch(embedded)
+        return launch()
 
     monkeypatch.setattr(embedded, "_RETRY_SECONDS", 0.1)
-    monkeypatch.setattr(EmbeddedPostgres, "_launch", refuse_once)
+    monkeypatch.setattr(server._files, "launch", refuse_once)
     try:
         assert server._server is not None
         first = psutil.Process(server._server.pid)
         first.kill()
-        wait_until(lambda: bool(refused) and is_ready(server))
+        wait_until(lambda: bool(refused) and server._files.answers())
         assert server._server.pid != first.pid
     finally:
         server.stop()
-
-
-def is_ready(server: EmbeddedPostgres) -> bool:
-    asking: list[str | Path] = [server._bin / "pg_isready", "-q", "-h", server._socket]
-    return subprocess.run(asking, check=False).returncode == 0

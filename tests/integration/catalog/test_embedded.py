@@ -1,6 +1,8 @@
 """The database that the service brings along."""
 
+import asyncio
 import contextlib
+import fcntl
 import subprocess
 import threading
 import time
@@ -9,11 +11,14 @@ from typing import Any
 
 import psutil
 import pytest
+import structlog
 
-from mediatheque.catalog import embedded
+from mediatheque.catalog import embedded, embedded_server
+from mediatheque.catalog.database import Database
 from mediatheque.catalog.embedded import EmbeddedPostgres
 from mediatheque.domain.errors import UnavailableError
 from tests.support.database import fetch
+from tests.support.objects import eventually
 from tests.support.prepared import put_database
 
 
@@ -35,7 +40,7 @@ async def test_a_stopped_database_leaves_nothing_outside_of_its_folder(tmp_path:
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedPostgres:
     """One that is not started, where the kernel does not end it with us."""
-    monkeypatch.setattr(embedded, "_dying_with_us", list)
+    monkeypatch.setattr(embedded_server, "_dying_with_us", list)
     put_database(tmp_path)
     return EmbeddedPostgres(tmp_path)
 
@@ -71,15 +76,15 @@ def test_a_server_that_was_killed_does_not_come_back_behind_a_stop(
     before = set(threading.enumerate())
     server.start()
     [keeper] = set(threading.enumerate()) - before
-    launch = server._launch
+    launch = server._files.launch
     about_to, go_on = threading.Event(), threading.Event()
 
-    def slowly() -> None:
+    def slowly() -> subprocess.Popen[bytes]:
         about_to.set()
         go_on.wait(0.5)
-        launch()
+        return launch()
 
-    monkeypatch.setattr(server, "_launch", slowly)
+    monkeypatch.setattr(server._files, "launch", slowly)
     monkeypatch.setattr(embedded, "_RETRY_SECONDS", 0)
     running_servers(tmp_path)[0].kill()
     assert about_to.wait(10)
@@ -113,7 +118,7 @@ def test_it_starts_though_another_program_has_the_process_id_of_a_killed_server(
     server.start()
     said = {name: locks[name].read_text() for name in locked}
     dead = killed(server)
-    stranger = subprocess.Popen([*embedded._unprivileged(), "sleep", "60"])
+    stranger = subprocess.Popen([*embedded_server._unprivileged(), "sleep", "60"])
     again = EmbeddedPostgres(tmp_path)
     try:
         for name, words in said.items():
@@ -152,3 +157,98 @@ def test_no_second_server_starts_beside_one_that_has_lost_its_starter(
     again = EmbeddedPostgres(tmp_path / folder)
     again.start()
     again.stop()
+
+
+async def check(server: EmbeddedPostgres) -> None:
+    """Reach it as the service does."""
+    database = Database(server.url, connections=1)
+    try:
+        await database.check()
+    finally:
+        await database.close()
+
+
+async def test_who_found_it_running_runs_it_when_its_starter_has_stopped(
+    server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_RETRY_SECONDS", 0.1)
+    other = EmbeddedPostgres(tmp_path)
+    server.start()
+    other.start()
+    try:
+        assert len(running_servers(tmp_path)) == 1
+        server.stop()
+        assert eventually(other._files.answers)
+        await check(other)
+        assert len(running_servers(tmp_path)) == 1
+    finally:
+        server.stop()
+        other.stop()
+    assert running_servers(tmp_path) == []
+
+
+async def test_who_waits_for_another_process_that_runs_none_runs_it_itself(
+    server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_SILENT_SECONDS", 0.1)
+    with structlog.testing.capture_logs() as logged:
+        with (tmp_path / "postgres" / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            starting = asyncio.create_task(asyncio.to_thread(server.start))
+            await asyncio.sleep(0.5)
+            assert not starting.done()
+        await asyncio.wait_for(starting, 10)
+    server.stop()
+    assert [line["event"] for line in logged] == ["waiting for the database of another process"]
+
+
+async def test_what_the_environment_says_of_other_servers_is_of_no_concern(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "PGSSLMODE": "require",
+        "PGSERVICE": "elsewhere",
+        "PGPORT": "6000",
+        "PGTARGETSESSIONATTRS": "standby",
+        "PGHOST": "db.example",
+        "PGUSER": "somebody",
+    }.items():
+        monkeypatch.setenv(name, value)
+    server.start()
+    try:
+        await check(server)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("name", ["R&D", "a+b", "100%41", "a b", "a,b", 'a"b', "ä", "a\nb", "#?"])
+async def test_the_data_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    put_database(tmp_path / name)
+    server = EmbeddedPostgres(tmp_path / name)
+    server.start()
+    try:
+        await check(server)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("left", [b"", bytes(100), b"-1\n/data\n"])
+def test_it_starts_after_a_crash_in_the_middle_of_its_lock_file(
+    server: EmbeddedPostgres, tmp_path: Path, left: bytes
+) -> None:
+    server.start()
+    killed(server)
+    (tmp_path / "postgres" / "data" / "postmaster.pid").write_bytes(left)
+    again = EmbeddedPostgres(tmp_path)
+    again.start()
+    again.stop()
+
+
+def test_why_it_could_not_be_made_is_told_and_not_what_was_tidied_up() -> None:
+    words = (
+        "creating configuration files ... ok\n"
+        'initdb: error: could not write to file "pg_wal": No space left on device\n'
+        'initdb: removing contents of data directory "/data/postgres/unfinished"\n'
+    )
+    assert embedded_server._reason(words).endswith("No space left on device")
