@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from mediatheque.domain.errors import UnavailableError
 from mediatheque.storage import durable as disk
 
 _BATCH_BYTES = 1152 << 10
@@ -20,6 +21,29 @@ _ENOUGH_BYTES = 384 << 10
 
 Batch = list[bytes]
 Work = Callable[[Batch], None]
+
+
+def writing_threads(count: int, *, name: str) -> ThreadPoolExecutor:
+    """Return threads for writers, all of which run already.
+
+    A pool that starts them as they are needed may fail to, where their number is limited, and do
+    later what it has said it could not: nobody would wait for that before he closes the file.
+
+    Raises UnavailableError when they cannot be started.
+    """
+    threads = ThreadPoolExecutor(count, thread_name_prefix=name)
+    all_run = threading.Barrier(count + 1)
+    try:
+        for _ in range(count):
+            threads.submit(all_run.wait)
+    except RuntimeError as error:
+        all_run.abort()
+        raise UnavailableError(
+            f"The {count} threads that write files cannot be started ({error}). Let this user or "
+            "container have more processes."
+        ) from error
+    all_run.wait()
+    return threads
 
 
 class WriteBudget:

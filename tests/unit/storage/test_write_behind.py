@@ -10,7 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mediatheque.domain.errors import UnavailableError
-from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget
+from mediatheque.storage.write_behind import (
+    Batch,
+    WriteBehind,
+    WriteBudget,
+    writing_threads,
+)
 
 MIB = 1 << 20
 PIECE = b"x" * (512 << 10)
@@ -232,3 +237,50 @@ async def test_a_cancelled_caller_disturbs_nobody(disk: Disk, threads: ThreadPoo
     await writer.finish(disk.last)
 
     assert disk.content == PIECE + b"more"
+
+
+def refuse_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no thread started any more, as where the number of processes is limited."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+async def test_nothing_fails_where_no_more_threads_can_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = writing_threads(3, name="writer")
+    refuse_threads(monkeypatch)
+    disks = [Disk() for _ in range(3)]
+    writers = [
+        WriteBehind(disk.write, threads=threads, budget=WriteBudget(16 * MIB)) for disk in disks
+    ]
+    for disk, writer in zip(disks, writers, strict=True):
+        disk.gate.clear()
+        await writer.write(PIECE)
+    for disk in disks:
+        assert disk.entered.wait(10), "it waits for the thread of another one"
+        disk.gate.set()
+    for disk, writer in zip(disks, writers, strict=True):
+        await writer.finish(disk.last)
+        assert disk.content == PIECE
+    threads.shutdown()
+
+
+def test_threads_that_cannot_be_started_are_an_error_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = threading.active_count()
+    start = threading.Thread.start
+    with monkeypatch.context() as patch:
+
+        def start_two(thread: threading.Thread) -> None:
+            if threading.active_count() >= before + 2:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        patch.setattr(threading.Thread, "start", start_two)
+        with pytest.raises(UnavailableError, match="can't start new thread"):
+            writing_threads(3, name="writer")
