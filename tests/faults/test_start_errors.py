@@ -48,11 +48,13 @@ def refuse(data_dir: Path, code: Exit, *words: str, **settings: str) -> None:
         ("MEDIATHEQUE_STORAGE_URL", "ftp://somewhere"),
         ("MEDIATHEQUE_DATABASE_URL", "mysql://localhost/media"),
         ("MEDIATHEQUE_DATABASE_URL", "not a url"),
+        ("MEDIATHEQUE_DATABASE_URL", "postgresql://127.0.0.1:99999/media"),
+        ("MEDIATHEQUE_DATABASE_URL", "postgresql://127.0.0.1/media?connect_timeout=5"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(tmp_path: Path, variable: str, value: str) -> None:
     put_database(tmp_path / "data")  # the store is asked for when there is one
-    named = value if variable in {"MEDIATHEQUE_CONFIG", "MEDIATHEQUE_STORAGE_URL"} else variable
+    named = value if variable == "MEDIATHEQUE_CONFIG" else variable
     refuse(tmp_path / "data", Exit.SETTINGS, named, **{variable: value})
 
 

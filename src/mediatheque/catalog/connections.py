@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import asyncpg
 from sqlalchemy.engine import make_url
@@ -20,6 +21,28 @@ COMMAND_SECONDS = 60
 """A server that is cut off without a word would be waited for for ever."""
 
 
+_PORTS = 1 << 16
+_PLACE = {"host", "port"}
+_OPTIONS = {
+    "application_name",
+    "krbsrvname",
+    "options",
+    "passfile",
+    "search_path",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "sslcert",
+    "sslcrl",
+    "sslkey",
+    "sslmode",
+    "sslnegotiation",
+    "sslpassword",
+    "sslrootcert",
+    "target_session_attrs",
+}
+"""What of PostgreSQL's own connection parameters the driver knows, or the server."""
+
+
 class DatabaseUnavailableError(UnavailableError):
     """It is the database that does not answer, not the store."""
 
@@ -28,16 +51,24 @@ def driver_url(url: str) -> str:
     """Return ``url`` as SQLAlchemy wants it for asyncpg. Raises InvalidError when it is none."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter of a port
         raise InvalidError("MEDIATHEQUE_DATABASE_URL is not a database URL.") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise InvalidError(
             "MEDIATHEQUE_DATABASE_URL must name a PostgreSQL, as in postgresql://host/database."
         )
-    query = dict(parsed.query)
-    if "sslmode" in query:
-        # The name that PostgreSQL's own tools use; asyncpg takes the same values as "ssl".
-        query["ssl"] = query.pop("sslmode")
+    if parsed.port is not None and not 0 < parsed.port < _PORTS:
+        raise InvalidError(f"MEDIATHEQUE_DATABASE_URL: there is no port {parsed.port}.")
+    query = {name: value for name, value in parsed.query.items() if name in _PLACE}
+    options = {name: value for name, value in parsed.query.items() if name not in _PLACE}
+    if unknown := sorted(options.keys() - _OPTIONS):
+        raise InvalidError(
+            f"MEDIATHEQUE_DATABASE_URL: {unknown[0]} means nothing here. What can be said behind "
+            f"the question mark: {', '.join(sorted(_PLACE | _OPTIONS))}."
+        )
+    if options:
+        # The driver knows PostgreSQL's own names for them in a URL only, not as arguments.
+        query["dsn"] = f"postgresql://?{urlencode(options, doseq=True)}"
     adapted = parsed.set(drivername="postgresql+asyncpg", query=query)
     return adapted.render_as_string(hide_password=False)
 
@@ -63,10 +94,18 @@ def stands_alone(connection: AsyncConnection) -> bool:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Raise UnavailableError instead of what the driver raises when the database is away."""
+    """Raise UnavailableError instead of what the driver raises when the database is away.
+
+    Raises InvalidError for what no database could be reached with.
+    """
     try:
         yield
-    except (InterfaceError, OperationalError, PoolTimeoutError, OSError, TimeoutError) as error:
+    except InterfaceError as error:
+        reason = error.orig.__cause__ if error.orig is not None else None
+        if isinstance(reason, asyncpg.ClientConfigurationError):
+            raise InvalidError(f"MEDIATHEQUE_DATABASE_URL: {reason}.") from error
+        raise _unavailable() from error
+    except (OperationalError, PoolTimeoutError, OSError, TimeoutError) as error:
         raise _unavailable() from error
     except DBAPIError as error:
         if error.connection_invalidated or _is_connection_failure(error.orig):
@@ -84,6 +123,8 @@ def translated() -> Iterator[None]:
 def _is_connection_failure(error: BaseException | None) -> bool:
     # SQLSTATE classes 08 (connection), 25006 (a standby, which may be promoted), 53 (resources),
     # 57P (shutdown, restart), 28 (credentials), 3D (no such database).
+    if isinstance(getattr(error, "__cause__", None), asyncpg.TargetServerAttributeNotMatched):
+        return True
     state = getattr(error, "sqlstate", None) or ""
     return state.startswith(("08", "25006", "53", "57P", "28", "3D"))
 

@@ -16,17 +16,21 @@ def open_store(
     ``file:///folder``, ``s3://bucket/prefix``, ``gs://bucket/prefix``, ``az://container/prefix``
     or ``memory://`` (for tests: gone with the process). ``s3_endpoint`` is the address of a
     store that speaks S3 but is not AWS; ``part_memory`` bounds what one process holds of parts on
-    their way there, in bytes. Raises InvalidError for any other URL.
+    their way there, in bytes. Raises InvalidError for any other URL, and for one with credentials.
     """
+    # Nothing of the URL is repeated: it may have a password in it, though none belongs there.
     refused = InvalidError(
-        f"The storage URL {url!r} is not understood. Use file:///folder, s3://bucket/prefix, "
-        "gs://bucket/prefix or az://container/prefix.",
+        "MEDIATHEQUE_STORAGE_URL is not understood. Use file:///folder, s3://bucket/prefix, "
+        "gs://bucket/prefix or az://container/prefix, without credentials: those come from the "
+        "variables of the store's own tools.",
         field="MEDIATHEQUE_STORAGE_URL",
     )
     try:
         parts = urlsplit(url)
     except ValueError:
         raise refused from None
+    if "@" in parts.netloc or ":" in parts.netloc:
+        raise refused
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path:
         root = Path(unquote(parts.path))
         return LocalStore(root, durable=durable, reserved_bytes=reserved_bytes)

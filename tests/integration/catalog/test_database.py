@@ -2,11 +2,12 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from mediatheque.catalog import intakes
-from mediatheque.catalog.connections import driver_url
+from mediatheque.catalog.connections import connection_arguments, driver_url
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import InvalidError, UnavailableError
 from mediatheque.domain.ids import new_id
@@ -89,7 +90,54 @@ def test_every_way_to_write_a_url_leads_to_the_same_driver() -> None:
         )
 
 
-@pytest.mark.parametrize("url", ["", "x", "mysql://host/db", "sqlite:///x.db", "http://host"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "mysql://host/db",
+        "sqlite:///x.db",
+        "http://host",
+        "postgresql://me:secret@host:port/db",
+        "postgresql://me:secret@host:0/db",
+        "postgresql://me:secret@host:65536/db",
+        "postgresql://me:secret@host/db?connect_timeout=5",
+    ],
+)
 def test_a_url_of_something_else_is_refused_naming_the_setting(url: str) -> None:
-    with pytest.raises(InvalidError, match="MEDIATHEQUE_DATABASE_URL"):
+    with pytest.raises(InvalidError, match="MEDIATHEQUE_DATABASE_URL") as refused:
         driver_url(url)
+    assert "secret" not in refused.value.detail
+
+
+async def test_what_postgresql_lets_be_said_behind_the_question_mark_is_heeded(
+    database_url: str,
+) -> None:
+    mark = "&" if "?" in database_url else "?"
+    url = f"{database_url}{mark}application_name=me&options=-c%20work_mem%3D5MB&sslmode=prefer"
+    said = text("SELECT current_setting('application_name'), current_setting('work_mem')")
+    database = Database(url, connections=1)
+    try:
+        async with database.read() as connection:
+            assert (await connection.execute(said)).one() == ("me", "5MB")
+    finally:
+        await database.close()
+    alone = await asyncpg.connect(**connection_arguments(url))
+    assert await alone.fetchval("SELECT current_setting('application_name')") == "me"
+    await alone.close()
+
+
+@pytest.mark.parametrize(
+    ("option", "refusal"),
+    [("sslmode=always", InvalidError), ("target_session_attrs=standby", UnavailableError)],
+)
+async def test_what_no_server_can_be_reached_with_is_told(
+    database_url: str, option: str, refusal: type[Exception]
+) -> None:
+    mark = "&" if "?" in database_url else "?"
+    database = Database(f"{database_url}{mark}{option}", connections=1)
+    try:
+        with pytest.raises(refusal):
+            await database.check()
+    finally:
+        await database.close()

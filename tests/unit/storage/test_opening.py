@@ -54,6 +54,9 @@ def test_cloud_urls_are_their_stores(monkeypatch: pytest.MonkeyPatch) -> None:
         "az:///x",
         "http://host/x",
         "s3://[",
+        "s3://key:secret@bucket/prefix",
+        "s3://secret@bucket",
+        "ftp://me:secret@host/x",
     ],
 )
 def test_what_is_no_storage_url_is_refused_naming_the_setting(url: str) -> None:
@@ -61,3 +64,4 @@ def test_what_is_no_storage_url_is_refused_naming_the_setting(url: str) -> None:
         opened(url)
 
     assert refused.value.field == "MEDIATHEQUE_STORAGE_URL"
+    assert "secret" not in refused.value.detail
