@@ -19,6 +19,9 @@ FILE_VARIABLE = "MEDIATHEQUE_CONFIG"
 SERVER_VARIABLE = "MEDIATHEQUE_SERVER"
 """Which service the commands for users speak with; the service itself does not read it."""
 
+SECRET_CHARACTERS = 32
+"""How long a secret that signs URLs is at least."""
+
 MASK = "********"
 
 
@@ -28,7 +31,12 @@ class ConfigError(Exception):
 
 def _default_data_dir() -> Path:
     base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path("~/.local/share").expanduser()) / "mediatheque"
+    try:
+        return (Path(base) if base else Path("~/.local/share").expanduser()) / "mediatheque"
+    except RuntimeError:  # neither HOME nor an entry in the list of users
+        raise ConfigError(
+            "There is no home directory to keep data in: set MEDIATHEQUE_DATA_DIR to a folder."
+        ) from None
 
 
 def _default_workers() -> int:
@@ -167,7 +175,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     secret_key: Annotated[
-        Annotated[str, Meta(min_length=32)] | None,
+        Annotated[str, Meta(min_length=SECRET_CHARACTERS)] | None,
         Meta(
             description="Secret that signs URLs; the same on every machine of one service. "
             "Default: made at the first start and kept in the data directory.",

@@ -1,6 +1,7 @@
 """The composition root: everything that a process needs, opened in order, closed in reverse."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from pathlib import Path
 
 from mediatheque.catalog.database import Database
 from mediatheque.catalog.embedded import EmbeddedPostgres
-from mediatheque.config import Settings
+from mediatheque.config import SECRET_CHARACTERS, Settings
+from mediatheque.domain.errors import InvalidError
 from mediatheque.domain.sync_safety import SyncLimits
 from mediatheque.processing.pool import ProcessingPool
 from mediatheque.processing.workbench import Workbench
@@ -40,6 +42,7 @@ from mediatheque.services.transfer_runs import TransferLimits, TransferRunner
 from mediatheque.services.transfers import TransferService
 from mediatheque.services.uploads import UploadService
 from mediatheque.services.workers import WorkerService
+from mediatheque.storage import durable as disk
 from mediatheque.storage import keys
 from mediatheque.storage.endpoints import Endpoints
 from mediatheque.storage.mirror_opening import Mirrors
@@ -94,20 +97,43 @@ def secret_file(settings: Settings) -> Path:
 def ensure_secret(settings: Settings) -> None:
     """Make the signing secret unless there is one; readable by its owner only.
 
-    Two first starts at the same time agree on one: the link succeeds once.
+    Two first starts at the same time agree on one: the link succeeds once. Raises InvalidError when
+    the one that there is was damaged.
     """
     file = secret_file(settings)
     if settings.secret_key is not None or file.exists():
+        read_secret(settings)
         return
     fresh = file.with_name(f"{file.name}.{os.getpid()}")
     fresh.touch(mode=0o600)
-    fresh.write_text(secrets.token_urlsafe(48))
     try:
-        file.hardlink_to(fresh)
-    except FileExistsError:
-        pass
+        with fresh.open("w") as made:
+            made.write(secrets.token_urlsafe(48))
+            made.flush()
+            disk.sync_file(made.fileno())
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(fresh)
     finally:
         fresh.unlink()
+    disk.sync_folder(file.parent)
+
+
+def read_secret(settings: Settings) -> str:
+    """Return the secret that signs URLs.
+
+    Raises InvalidError when the file of it was damaged: what is short could be guessed.
+    """
+    if settings.secret_key is not None:
+        return settings.secret_key
+    file = secret_file(settings)
+    secret = file.read_text(errors="replace")
+    if len(secret) < SECRET_CHARACTERS:
+        raise InvalidError(
+            f"The secret in {file} is damaged: it has {len(secret)} characters. Restore the file "
+            "from a backup, or remove it for a new one. With that, links signed before work no "
+            "more, and keys that syncs were given must be given again."
+        )
+    return secret
 
 
 def open_configured_store(settings: Settings) -> Store:
@@ -140,7 +166,7 @@ def open_mirrors(settings: Settings) -> Mirrors:
 
 def open_runtime(settings: Settings) -> Runtime:
     """Put the parts together. Connections are made when they are first needed."""
-    secret = settings.secret_key or secret_file(settings).read_text()
+    secret = read_secret(settings)
     store = open_configured_store(settings)
     database = Database(
         database_url(settings),

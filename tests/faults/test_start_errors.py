@@ -65,6 +65,15 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path) -> Non
         refuse(data_dir, Exit.DATA_DIR, str(data_dir), "MEDIATHEQUE_DATA_DIR")
 
 
+@pytest.mark.parametrize("left", ["", "short"])
+def test_a_damaged_secret_is_not_used(tmp_path: Path, left: str) -> None:
+    put_database(tmp_path / "data")
+    secret = tmp_path / "data" / "secret"
+    secret.write_text(left)
+    refuse(tmp_path / "data", Exit.DATA_DIR, str(secret), "damaged")
+    assert secret.read_text() == left
+
+
 def test_a_data_directory_is_for_one_service(local_service: Service) -> None:
     refuse(local_service.data_dir, Exit.DATA_DIR, "Another service", str(local_service.data_dir))
     assert local_service.http.get("/ready").status_code == 200
@@ -82,6 +91,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         ("0.0.0.0", "no authentication"),
         ("::", "no authentication"),
         ("host.invalid", "host.invalid"),
+        (f"{70 * 'x'}.invalid", "not known here"),
     ],
 )
 def test_addresses_that_are_not_loopback_are_refused(

@@ -19,10 +19,10 @@ from mediatheque.cli.data_dir import embedded_database, make_data_dir, service_r
 from mediatheque.cli.exits import Exit
 from mediatheque.cli.serve import check_address
 from mediatheque.config import Settings, read_settings, unknown_variables
-from mediatheque.domain.errors import MediathequeError
+from mediatheque.domain.errors import InvalidError, MediathequeError
 from mediatheque.engine.worker import check_schedule
 from mediatheque.processing import sandbox
-from mediatheque.runtime import database_url, open_configured_store, secret_file
+from mediatheque.runtime import database_url, open_configured_store, read_secret, secret_file
 from mediatheque.services.identity import IdentityService
 from mediatheque.services.workers import WorkerService
 
@@ -62,11 +62,11 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     python = platform.python_version()
     yield Finding("version", "ok", f"Mediatheque {__version__}, Python {python}")
     yield from _settings(settings)
-    yield from _sources(settings)
     folder = _data_dir(settings)
     yield folder
     if folder.state == "error":
         return
+    yield from _sources(settings)
     make_data_dir(settings.data_dir)
     yield from _secret(settings)
     runs = service_runs(settings.data_dir)
@@ -99,7 +99,11 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 def _data_dir(settings: Settings) -> Finding:
     check = "data directory"
     wanted = settings.data_dir.absolute()
-    existing = next(path for path in (wanted, *wanted.parents) if path.exists())
+    try:
+        existing = next(path for path in (wanted, *wanted.parents) if path.exists())
+    except OSError as error:
+        detail = f"{wanted} cannot be had: {error.strerror}. Set MEDIATHEQUE_DATA_DIR to another."
+        return Finding(check, "error", detail)
     free = shutil.disk_usage(existing).free
     if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
         detail = f"{existing} cannot be written. Set MEDIATHEQUE_DATA_DIR to a folder of yours."
@@ -112,9 +116,15 @@ def _data_dir(settings: Settings) -> Finding:
 
 def _secret(settings: Settings) -> Iterator[Finding]:
     secret = secret_file(settings)
-    if settings.secret_key is None and secret.exists() and secret.stat().st_mode & 0o077:
+    if settings.secret_key is not None or not secret.exists():
+        return
+    if secret.stat().st_mode & 0o077:
         detail = f"Others can read {secret}. Run: chmod 600 {secret}"
         yield Finding("secret", "error", detail)
+    try:
+        read_secret(settings)
+    except InvalidError as error:
+        yield Finding("secret", "error", error.detail)
 
 
 def _sources(settings: Settings) -> Iterator[Finding]:

@@ -30,7 +30,10 @@ def prepare() -> None:
 
 def prepare_parts(settings: Settings) -> None:
     """Bring the schema up to date and check the store; exit with a sentence when one fails."""
-    ensure_secret(settings)
+    try:
+        ensure_secret(settings)
+    except InvalidError as error:
+        sys.exit(Exit.DATA_DIR.because(error.detail))
     if settings.uploads_root is None:
         settings.sync_root.mkdir(exist_ok=True)
     try:

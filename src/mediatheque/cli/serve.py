@@ -92,7 +92,7 @@ def check_address(settings: Settings) -> str | None:
         found = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-    except OSError:
+    except (OSError, UnicodeError):  # the latter of what is too long for a name
         return f"The address {settings.host} is not known here."
     family, _, _, _, address = found[0]
     if not ipaddress.ip_address(address[0]).is_loopback:

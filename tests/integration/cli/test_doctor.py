@@ -126,6 +126,26 @@ def test_a_data_directory_that_cannot_be_is_an_error(tmp_path: Path, run_here: R
     ]
 
 
+def test_a_name_too_long_for_a_folder_is_an_error(tmp_path: Path, run_here: Run) -> None:
+    code, found = examine(run_here, tmp_path / ("x" * 300))
+
+    assert code == 10
+    [(state, detail)] = found["data directory"]
+    assert state == "error"
+    assert "too long" in detail
+
+
+def test_a_damaged_secret_is_an_error(tmp_path: Path, run_here: Run) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    code, found = examine(run_here, tmp_path)
+
+    assert code == 10
+    [(state, detail)] = found["secret"]
+    assert state == "error"
+    assert str(secret) in detail
+
+
 def test_addresses_that_are_none_are_findings(tmp_path: Path, run_here: Run) -> None:
     wrong = {"MEDIATHEQUE_DATABASE_URL": "garbage", "MEDIATHEQUE_STORAGE_URL": "ftp://host"}
     code, found = examine(run_here, tmp_path / "data", wrong)
