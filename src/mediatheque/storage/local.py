@@ -31,7 +31,7 @@ from mediatheque.storage.local_writer import LocalWriter
 from mediatheque.storage.segments import join_by_merging, joined, joined_now
 from mediatheque.storage.sending import Sending, Source, in_thread, opened_in_thread
 from mediatheque.storage.stores import ObjectInfo, Stored
-from mediatheque.storage.write_behind import WriteBudget, writing_threads
+from mediatheque.storage.write_behind import WriteBudget
 
 INCOMING = ".incoming"
 _READ_BYTES = 1 << 20
@@ -56,9 +56,9 @@ class LocalStore:
         self._root = root
         self._durable = durable
         self._reserved_bytes = reserved_bytes
-        self._threads = writing_threads(_THREADS, name="local-store")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-store")
         self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="local-sender")
-        self._appenders = writing_threads(_APPENDERS, name="local-appender")
+        self._appenders = ThreadPoolExecutor(_APPENDERS, thread_name_prefix="local-appender")
         self._budget = WriteBudget(_WRITING_BYTES)
         self._appending_budget = WriteBudget(_APPENDING_BYTES)
 

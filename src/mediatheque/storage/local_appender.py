@@ -15,13 +15,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.intakes import Intake, Segment
 from mediatheque.storage import durable as disk
 from mediatheque.storage import keys
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.growing_file import GrowingFile
 from mediatheque.storage.intakes import Appended, Hasher, lost
-from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget, finished
+from mediatheque.storage.write_behind import (
+    Batch,
+    WriteBehind,
+    WriteBudget,
+    begin,
+    finished,
+)
 
 _WRITE_BACK_BYTES = 8 << 20
 
@@ -89,8 +96,7 @@ class LocalAppender:
             await self._behind.finish(self._append)
         written = self._written
         if written != self._flushed:
-            loop = asyncio.get_running_loop()
-            self._syncing = loop.run_in_executor(self._threads, self._sync)
+            self._syncing = begin(self._threads, self._sync)
             await self._finish_sync()
             self._flushed, self._kept = written, written.segments[-1].size
         return written
@@ -143,7 +149,8 @@ class LocalAppender:
             return
         # Not ``_position``, which does not count what was written before a write failed.
         if self._file.position != self._kept:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
+            with contextlib.suppress(UnavailableError):  # it only takes room, see below
+                await begin(self._threads, self._discard)
         self._unlock()
 
     def _unlock(self) -> None:

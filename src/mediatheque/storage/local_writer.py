@@ -6,11 +6,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from mediatheque.domain.errors import UnavailableError
 from mediatheque.storage import durable as disk
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.growing_file import GrowingFile
 from mediatheque.storage.stores import Stored
-from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget
+from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget, begin
 
 _WRITE_BACK_BYTES = 8 << 20
 
@@ -67,8 +68,8 @@ class LocalWriter:
 
     async def _let_go(self) -> None:
         await self._behind.end()
-        with contextlib.suppress(OSError):  # what stays is swept as after a crash
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
+        with contextlib.suppress(OSError, UnavailableError):  # what stays is swept as after a crash
+            await begin(self._threads, self._discard)
 
     def _close(self) -> None:
         self._closed = True

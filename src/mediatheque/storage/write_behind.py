@@ -7,7 +7,7 @@ and back for every piece would take as long as writing it.
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mediatheque.domain.errors import UnavailableError
@@ -21,29 +21,6 @@ _ENOUGH_BYTES = 384 << 10
 
 Batch = list[bytes]
 Work = Callable[[Batch], None]
-
-
-def writing_threads(count: int, *, name: str) -> ThreadPoolExecutor:
-    """Return threads for writers, all of which run already.
-
-    A pool that starts them as they are needed may fail to, where their number is limited, and do
-    later what it has said it could not: nobody would wait for that before he closes the file.
-
-    Raises UnavailableError when they cannot be started.
-    """
-    threads = ThreadPoolExecutor(count, thread_name_prefix=name)
-    all_run = threading.Barrier(count + 1)
-    try:
-        for _ in range(count):
-            threads.submit(all_run.wait)
-    except RuntimeError as error:
-        all_run.abort()
-        raise UnavailableError(
-            f"The {count} threads that write files cannot be started ({error}). Let this user or "
-            "container have more processes."
-        ) from error
-    all_run.wait()
-    return threads
 
 
 class WriteBudget:
@@ -163,7 +140,13 @@ class WriteBehind:
             await self._ended()
 
     def _begin(self) -> None:
-        self._thread = asyncio.get_running_loop().run_in_executor(self._threads, self._work)
+        try:
+            self._thread = begin(self._threads, self._work)
+        except BaseException:
+            with self._lock:  # what is gathered stays, for whoever tries again
+                self._works = False
+                self._room = self._last = None
+            raise
 
     def _work(self) -> None:
         """Write batch after batch until there is too little for another; runs in the thread."""
@@ -203,6 +186,34 @@ class WriteBehind:
         """Wait for the thread to end, which it may do by what went wrong."""
         assert self._thread is not None
         await finished(self._thread)
+
+
+def begin(threads: ThreadPoolExecutor, work: Callable[[], None]) -> asyncio.Future[None]:
+    """Have ``work`` done by one of ``threads``.
+
+    Raises UnavailableError when there is none and none can be started; then nothing is done. A pool
+    alone would do later, behind everybody's back, what it has said it cannot: it queues first.
+    """
+    ended: Future[None] = Future()
+
+    def run() -> None:
+        if ended.set_running_or_notify_cancel():
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - for who waits
+                ended.set_exception(error)
+            else:
+                ended.set_result(None)
+
+    try:
+        threads.submit(run)
+    except RuntimeError as error:
+        if ended.cancel():  # else a thread that became free has it
+            raise UnavailableError(
+                f"Nothing can be written now: {error}. Try again later, or let the service have "
+                "more processes."
+            ) from error
+    return asyncio.wrap_future(ended)
 
 
 async def finished(working: asyncio.Future[None]) -> None:

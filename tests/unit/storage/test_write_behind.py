@@ -10,12 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mediatheque.domain.errors import UnavailableError
-from mediatheque.storage.write_behind import (
-    Batch,
-    WriteBehind,
-    WriteBudget,
-    writing_threads,
-)
+from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget
 
 MIB = 1 << 20
 PIECE = b"x" * (512 << 10)
@@ -239,48 +234,80 @@ async def test_a_cancelled_caller_disturbs_nobody(disk: Disk, threads: ThreadPoo
     assert disk.content == PIECE + b"more"
 
 
-def refuse_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no thread started any more, as where the number of processes is limited."""
+@pytest.fixture
+def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """None can be started any more, as where the number of processes is limited."""
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-
-
-async def test_nothing_fails_where_no_more_threads_can_be_started(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    threads = writing_threads(3, name="writer")
-    refuse_threads(monkeypatch)
-    disks = [Disk() for _ in range(3)]
-    writers = [
-        WriteBehind(disk.write, threads=threads, budget=WriteBudget(16 * MIB)) for disk in disks
-    ]
-    for disk, writer in zip(disks, writers, strict=True):
-        disk.gate.clear()
-        await writer.write(PIECE)
-    for disk in disks:
-        assert disk.entered.wait(10), "it waits for the thread of another one"
-        disk.gate.set()
-    for disk, writer in zip(disks, writers, strict=True):
-        await writer.finish(disk.last)
-        assert disk.content == PIECE
-    threads.shutdown()
-
-
-def test_threads_that_cannot_be_started_are_an_error_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    before = threading.active_count()
-    start = threading.Thread.start
     with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        yield
 
-        def start_two(thread: threading.Thread) -> None:
-            if threading.active_count() >= before + 2:
-                raise RuntimeError("can't start new thread")
-            start(thread)
 
-        patch.setattr(threading.Thread, "start", start_two)
-        with pytest.raises(UnavailableError, match="can't start new thread"):
-            writing_threads(3, name="writer")
+@pytest.fixture
+def one_thread() -> Iterator[ThreadPoolExecutor]:
+    """A pool that has one thread, and would start more."""
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(int).result()
+        yield pool
+
+
+async def test_what_no_thread_could_begin_is_never_done_behind_ones_back(
+    one_thread: ThreadPoolExecutor, no_more_threads: None, disk: Disk
+) -> None:
+    busy = threading.Event()
+    occupied = one_thread.submit(busy.wait)
+    writer = WriteBehind(disk.write, threads=one_thread, budget=WriteBudget(16 * MIB))
+
+    with pytest.raises(UnavailableError, match="can't start new thread"):
+        await writer.write(PIECE)
+    with pytest.raises(UnavailableError):
+        await writer.finish(disk.last)
+    await writer.end()
+    busy.set()
+    occupied.result()
+    one_thread.submit(int).result()  # comes after whatever was left in its queue
+
+    assert not disk.entered.is_set()
+
+
+async def test_who_could_not_begin_can_try_again(
+    one_thread: ThreadPoolExecutor, no_more_threads: None, disk: Disk
+) -> None:
+    busy = threading.Event()
+    occupied = one_thread.submit(busy.wait)
+    writer = WriteBehind(disk.write, threads=one_thread, budget=WriteBudget(16 * MIB))
+    with pytest.raises(UnavailableError):
+        await writer.write(PIECE)
+    busy.set()
+    occupied.result()
+
+    await asyncio.wait_for(writer.finish(disk.last), 10)
+
+    assert disk.content == PIECE
+
+
+async def test_what_a_thread_has_begun_that_became_free_is_waited_for(
+    one_thread: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, disk: Disk
+) -> None:
+    busy = threading.Event()
+    one_thread.submit(busy.wait)
+    disk.gate.clear()
+
+    def refuse(thread: threading.Thread) -> None:
+        busy.set()
+        assert disk.entered.wait(10)  # what was queued has been begun by the one that there is
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    writer = WriteBehind(disk.write, threads=one_thread, budget=WriteBudget(16 * MIB))
+    await writer.write(PIECE)
+    ending = asyncio.create_task(writer.end())
+    await asyncio.sleep(0.05)
+    assert not ending.done()
+    disk.gate.set()
+    await asyncio.wait_for(ending, 10)
+
+    assert disk.content == PIECE
