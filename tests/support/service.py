@@ -141,7 +141,7 @@ class Service:
         self.http.close()
         if self.process is not None and self.process.poll() is None:
             self.kill()
-        socket_folder = Path(EmbeddedPostgres(self.data_dir).url.partition("?host=")[2])
+        socket_folder = EmbeddedPostgres(self.data_dir)._files._socket
         shutil.rmtree(socket_folder, ignore_errors=True)  # maybe among the machine's own files
 
 

@@ -27,7 +27,7 @@ async def test_a_stopped_database_leaves_nothing_outside_of_its_folder(tmp_path:
     data_dir.mkdir()
     put_database(data_dir)
     server = EmbeddedPostgres(data_dir)
-    socket = Path(server.url.partition("?host=")[2])
+    socket = server._files._socket
     assert not socket.is_relative_to(data_dir)
     server.start()
     try:
@@ -113,7 +113,7 @@ def test_it_starts_though_another_program_has_the_process_id_of_a_killed_server(
 ) -> None:
     locks = {
         "data": tmp_path / "postgres" / "data" / "postmaster.pid",
-        "socket": Path(server.url.partition("?host=")[2]) / ".s.PGSQL.5432.lock",
+        "socket": server._files._socket / ".s.PGSQL.5432.lock",
     }
     server.start()
     said = {name: locks[name].read_text() for name in locked}

@@ -246,43 +246,49 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+class OccupiedPool(ThreadPoolExecutor):
+    """It would start more threads, but has one, which has something to do until ``set_free``."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self._until = threading.Event()
+        self._occupied = self.submit(self._until.wait)
+
+    def set_free(self) -> None:
+        self._until.set()
+        self._occupied.result()
+
+
 @pytest.fixture
-def one_thread() -> Iterator[ThreadPoolExecutor]:
-    """A pool that has one thread, and would start more."""
-    with ThreadPoolExecutor(4) as pool:
-        pool.submit(int).result()
+def occupied() -> Iterator[OccupiedPool]:
+    with OccupiedPool() as pool:
         yield pool
+        pool.set_free()
 
 
 async def test_what_no_thread_could_begin_is_never_done_behind_ones_back(
-    one_thread: ThreadPoolExecutor, no_more_threads: None, disk: Disk
+    occupied: OccupiedPool, no_more_threads: None, disk: Disk
 ) -> None:
-    busy = threading.Event()
-    occupied = one_thread.submit(busy.wait)
-    writer = WriteBehind(disk.write, threads=one_thread, budget=WriteBudget(16 * MIB))
+    writer = behind(disk, occupied)
 
     with pytest.raises(UnavailableError, match="can't start new thread"):
         await writer.write(PIECE)
     with pytest.raises(UnavailableError):
         await writer.finish(disk.last)
     await writer.end()
-    busy.set()
-    occupied.result()
-    one_thread.submit(int).result()  # comes after whatever was left in its queue
+    occupied.set_free()
+    occupied.submit(int).result()  # comes after whatever was left in its queue
 
     assert not disk.entered.is_set()
 
 
 async def test_who_could_not_begin_can_try_again(
-    one_thread: ThreadPoolExecutor, no_more_threads: None, disk: Disk
+    occupied: OccupiedPool, no_more_threads: None, disk: Disk
 ) -> None:
-    busy = threading.Event()
-    occupied = one_thread.submit(busy.wait)
-    writer = WriteBehind(disk.write, threads=one_thread, budget=WriteBudget(16 * MIB))
+    writer = behind(disk, occupied)
     with pytest.raises(UnavailableError):
         await writer.write(PIECE)
-    busy.set()
-    occupied.result()
+    occupied.set_free()
 
     await asyncio.wait_for(writer.finish(disk.last), 10)
 
@@ -290,19 +296,17 @@ async def test_who_could_not_begin_can_try_again(
 
 
 async def test_what_a_thread_has_begun_that_became_free_is_waited_for(
-    one_thread: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, disk: Disk
+    occupied: OccupiedPool, monkeypatch: pytest.MonkeyPatch, disk: Disk
 ) -> None:
-    busy = threading.Event()
-    one_thread.submit(busy.wait)
     disk.gate.clear()
 
     def refuse(thread: threading.Thread) -> None:
-        busy.set()
+        occupied.set_free()
         assert disk.entered.wait(10)  # what was queued has been begun by the one that there is
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    writer = WriteBehind(disk.write, threads=one_thread, budget=WriteBudget(16 * MIB))
+    writer = behind(disk, occupied)
     await writer.write(PIECE)
     ending = asyncio.create_task(writer.end())
     await asyncio.sleep(0.05)
