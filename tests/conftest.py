@@ -22,6 +22,9 @@ __all__ = [
     "source_root",
 ]
 
+SHOWN_WHOLE = 200
+"""Bytes up to which two values that should be equal are shown."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -61,6 +64,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.getreports("rerun"):
         terminalreporter.section(f"tried once more: {report.nodeid}", sep="_")
         terminalreporter.write_line(report.longreprtext)
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Say where two files differ, and how long they are, in place of showing all their bytes."""
+    if op != "==" or not isinstance(left, bytes) or not isinstance(right, bytes):
+        return None
+    if max(len(left), len(right)) <= SHOWN_WHOLE:
+        return None
+    pairs = enumerate(zip(left, right, strict=False))
+    first = next((n for n, (a, b) in pairs if a != b), min(len(left), len(right)))
+    around = slice(first, first + 16)
+    return [
+        f"{len(left)} bytes == {len(right)} bytes",
+        f"they differ from byte {first} on: {left[around]!r} and {right[around]!r}",
+    ]
 
 
 # A shell starts what it puts into the background deaf to Ctrl-C, and every process that a test
