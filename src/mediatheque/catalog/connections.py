@@ -42,6 +42,9 @@ _OPTIONS = {
 }
 """What of PostgreSQL's own connection parameters the driver knows, or the server."""
 
+_ALIASES = {"ssl": "sslmode"}
+"""What the driver itself calls them, as many a URL written for it does."""
+
 
 class DatabaseUnavailableError(UnavailableError):
     """It is the database that does not answer, not the store."""
@@ -60,7 +63,11 @@ def driver_url(url: str) -> str:
     if parsed.port is not None and not 0 < parsed.port < _PORTS:
         raise InvalidError(f"MEDIATHEQUE_DATABASE_URL: there is no port {parsed.port}.")
     query = {name: value for name, value in parsed.query.items() if name in _PLACE}
-    options = {name: value for name, value in parsed.query.items() if name not in _PLACE}
+    options = {
+        _ALIASES.get(name, name): value
+        for name, value in parsed.query.items()
+        if name not in _PLACE
+    }
     if unknown := sorted(options.keys() - _OPTIONS):
         raise InvalidError(
             f"MEDIATHEQUE_DATABASE_URL: {unknown[0]} means nothing here. What can be said behind "

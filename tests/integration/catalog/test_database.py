@@ -110,6 +110,11 @@ def test_a_url_of_something_else_is_refused_naming_the_setting(url: str) -> None
     assert "secret" not in refused.value.detail
 
 
+def test_encryption_may_be_named_as_the_driver_names_it() -> None:
+    url = "postgresql://host/db?{}=verify-full&application_name=me"
+    assert driver_url(url.format("ssl")) == driver_url(url.format("sslmode"))
+
+
 async def test_what_postgresql_lets_be_said_behind_the_question_mark_is_heeded(
     database_url: str,
 ) -> None:
@@ -129,7 +134,11 @@ async def test_what_postgresql_lets_be_said_behind_the_question_mark_is_heeded(
 
 @pytest.mark.parametrize(
     ("option", "refusal"),
-    [("sslmode=always", InvalidError), ("target_session_attrs=standby", UnavailableError)],
+    [
+        ("sslmode=always", InvalidError),
+        ("ssl=always", InvalidError),
+        ("target_session_attrs=standby", UnavailableError),
+    ],
 )
 async def test_what_no_server_can_be_reached_with_is_told(
     database_url: str, option: str, refusal: type[Exception]
