@@ -9,7 +9,6 @@ goes with the next one that is needed; the job does it again.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +30,8 @@ from mediatheque.services.job_runs import JobRun
 from mediatheque.services.processing import ProcessingLimits
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage import keys
-from mediatheque.storage.sending import in_thread, opened_in_thread
 from mediatheque.storage.stores import Store
+from mediatheque.storage.threads import Threads, in_thread, opened_in_thread
 
 T = TypeVar("T")
 
@@ -91,7 +90,7 @@ class Deriver:
         self._uploads = uploads
         self._pool = pool
         self._workbench = workbench
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="derivation")
+        self._threads = Threads(_THREADS, thread_name_prefix="derivation")
         self._limits = limits
 
     async def derive(
@@ -265,7 +264,7 @@ def _not_processed(original: Media, limits: ProcessingLimits) -> str:
     )
 
 
-async def _save(pieces: AsyncIterator[bytes], file: Path, threads: Executor) -> None:
+async def _save(pieces: AsyncIterator[bytes], file: Path, threads: Threads) -> None:
     """Write pieces to a new file that only its owner can read."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     async with opened_in_thread(threads, file, flags) as descriptor:
@@ -279,7 +278,7 @@ def _write(descriptor: int, piece: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-async def _read(file: Path, threads: Executor) -> AsyncIterator[bytes]:
+async def _read(file: Path, threads: Threads) -> AsyncIterator[bytes]:
     """Yield the bytes of a file that an untrusted process made: never through a link."""
     async with opened_in_thread(threads, file, os.O_RDONLY | os.O_NOFOLLOW) as descriptor:
         while piece := await in_thread(threads, partial(os.read, descriptor, _READ_BYTES)):

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ from mediatheque.services.sync_merge import Match, Stream, in_threads, next_wind
 from mediatheque.services.sync_readings import Answer, Doubt, Readings
 from mediatheque.services.sync_source import SourceReader
 from mediatheque.storage.mirrors import Mirror
+from mediatheque.storage.threads import Threads
 
 Keyed = TypeVar("Keyed", BucketEntry, Remembered)
 
@@ -41,7 +41,7 @@ class Comparison:
         readings: Readings,
         draft: Draft,
         *,
-        threads: Executor,
+        threads: Threads,
         bucket: SyncBucket,
         verify: bool,
     ) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from mediatheque.catalog import sync_operations
@@ -16,6 +15,7 @@ from mediatheque.services.sync_ledger import Ledger, Outcome
 from mediatheque.services.sync_sender import SyncSender
 from mediatheque.storage.mirrors import SMALL_BYTES, BlockedError
 from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.threads import Threads
 
 _PAGE = 1000
 _PUTS = 25
@@ -56,7 +56,7 @@ class Crew:
         self._trouble: Exception | None = None
         self._wait = sync.options.wait
         at_once = 1 if self._wait else at_once
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="sync")
+        self._threads = Threads(at_once, thread_name_prefix="sync")
         self._lanes = asyncio.Semaphore(at_once)
         self._singles = self._lanes if self._wait else asyncio.Semaphore(_SINGLES_AT_ONCE)
         self._at_once = at_once

@@ -3,11 +3,11 @@
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Executor
 from operator import itemgetter
 from typing import Generic, Self, TypeVar
 
 from mediatheque.domain.sync_plan import BucketEntry, Remembered, SourceEntry
+from mediatheque.storage.threads import Threads
 
 T = TypeVar("T")
 Entry = TypeVar("Entry", bound=SourceEntry | BucketEntry | Remembered)
@@ -88,7 +88,7 @@ async def next_window(
     return _join(source.take(bound), stored.take(bound), remembered.take(bound))
 
 
-async def in_threads(batches: Iterator[T], threads: Executor) -> AsyncIterator[T]:
+async def in_threads(batches: Iterator[T], threads: Threads) -> AsyncIterator[T]:
     """Yield what an iterator that blocks yields, each batch found in a thread.
 
     When that is cancelled, the thread goes on to the end of its batch, which nobody takes.

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from mediatheque.services.sync_source import (
 )
 from mediatheque.storage.mirrors import Mirror, UnorderedError
 from mediatheque.storage.sources import SourceRoots
+from mediatheque.storage.threads import Threads
 
 _TRIES = 3
 _READERS = 4
@@ -98,7 +98,7 @@ class Planner:
         )
         stop = threading.Event()
         # Not waited for at the end: a store that does not answer would keep a sync from ending.
-        threads = ThreadPoolExecutor(_READERS + 2, thread_name_prefix="sync-planner")
+        threads = Threads(_READERS + 2, thread_name_prefix="sync-planner")
         readings = Readings(FileReader(self._roots, place, self._mirror, stop), threads)
         draft = Draft(self._run, self._database, self._sync)
         comparison = Comparison(

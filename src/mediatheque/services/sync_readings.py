@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from mediatheque.storage.mirrors import Mirror
 from mediatheque.storage.pace import StoppedError
 from mediatheque.storage.sending import Source, SourceChangedError, SourceReadError
 from mediatheque.storage.sources import Reason, SourceError, SourceFile, SourceRoots
+from mediatheque.storage.threads import Threads
 
 _GROUPS_AT_ONCE = 8
 _GROUP_FILES = 32
@@ -157,7 +157,7 @@ class _Stoppable:
 class Readings:
     """Answers doubts in threads, in groups, and in whatever order they are done."""
 
-    def __init__(self, reader: FileReader, threads: Executor) -> None:
+    def __init__(self, reader: FileReader, threads: Threads) -> None:
         self._reader = reader
         self._threads = threads
         self._groups: set[asyncio.Future[list[Answer]]] = set()

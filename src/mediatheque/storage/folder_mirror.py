@@ -9,7 +9,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -44,11 +43,11 @@ from mediatheque.storage.sending import (
     Source,
     SourceChangedError,
     check_unchanged,
-    in_thread,
     read_source,
 )
 from mediatheque.storage.sources import SourceFile
 from mediatheque.storage.stores import Stored
+from mediatheque.storage.threads import Threads, in_thread
 from mediatheque.storage.walk import Found, FoundKind, walk
 
 """Folder of a store, or part of its prefix, below which the buckets are."""
@@ -78,7 +77,7 @@ class FolderMirror:
         self._tree = FolderTree(self._root, durable=durable)
         self._durable = durable
         self._reserved_bytes = reserved_bytes
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="folder-mirror")
+        self._threads = Threads(_AT_ONCE, thread_name_prefix="folder-mirror")
 
     def exists(self) -> bool:
         """See ``Mirror.exists``. A store that is missing altogether may not be mounted."""

@@ -13,7 +13,6 @@ import os
 import stat
 import uuid
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,8 +28,9 @@ from mediatheque.storage.local_join import LocalJoin
 from mediatheque.storage.local_sender import LocalSender
 from mediatheque.storage.local_writer import LocalWriter
 from mediatheque.storage.segments import join_by_merging, joined, joined_now
-from mediatheque.storage.sending import Sending, Source, in_thread, opened_in_thread
+from mediatheque.storage.sending import Sending, Source
 from mediatheque.storage.stores import ObjectInfo, Stored
+from mediatheque.storage.threads import Threads, in_thread, opened_in_thread
 from mediatheque.storage.write_behind import WriteBudget
 
 INCOMING = ".incoming"
@@ -56,9 +56,9 @@ class LocalStore:
         self._root = root
         self._durable = durable
         self._reserved_bytes = reserved_bytes
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-store")
-        self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="local-sender")
-        self._appenders = ThreadPoolExecutor(_APPENDERS, thread_name_prefix="local-appender")
+        self._threads = Threads(_THREADS, thread_name_prefix="local-store")
+        self._senders = Threads(_SENDERS, thread_name_prefix="local-sender")
+        self._appenders = Threads(_APPENDERS, thread_name_prefix="local-appender")
         self._budget = WriteBudget(_WRITING_BYTES)
         self._appending_budget = WriteBudget(_APPENDING_BYTES)
 
@@ -221,7 +221,7 @@ class LocalStore:
         except OSError as error:
             raise disk.reading_error(error) from error
 
-    async def _run(self, work: Callable[[], T], threads: ThreadPoolExecutor | None = None) -> T:
+    async def _run(self, work: Callable[[], T], threads: Threads | None = None) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(threads or self._threads, work)
 

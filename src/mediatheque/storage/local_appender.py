@@ -12,7 +12,6 @@ import fcntl
 import os
 import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mediatheque.domain.errors import UnavailableError
@@ -22,11 +21,11 @@ from mediatheque.storage import keys
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.growing_file import GrowingFile
 from mediatheque.storage.intakes import Appended, Hasher, lost
+from mediatheque.storage.threads import Threads
 from mediatheque.storage.write_behind import (
     Batch,
     WriteBehind,
     WriteBudget,
-    begin,
     finished,
 )
 
@@ -46,7 +45,7 @@ class LocalAppender:
         *,
         path_of: Callable[[str], Path],
         digests: Sequence[Hasher],
-        threads: ThreadPoolExecutor,
+        threads: Threads,
         budget: WriteBudget,
         durable: bool,
         reserved_bytes: int,
@@ -96,7 +95,7 @@ class LocalAppender:
             await self._behind.finish(self._append)
         written = self._written
         if written != self._flushed:
-            self._syncing = begin(self._threads, self._sync)
+            self._syncing = asyncio.wrap_future(self._threads.submit(self._sync))
             await self._finish_sync()
             self._flushed, self._kept = written, written.segments[-1].size
         return written
@@ -150,7 +149,7 @@ class LocalAppender:
         # Not ``_position``, which does not count what was written before a write failed.
         if self._file.position != self._kept:
             with contextlib.suppress(UnavailableError):  # it only takes room, see below
-                await begin(self._threads, self._discard)
+                await asyncio.wrap_future(self._threads.submit(self._discard))
         self._unlock()
 
     def _unlock(self) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mediatheque.domain.errors import UnavailableError
@@ -11,7 +10,8 @@ from mediatheque.storage import durable as disk
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.growing_file import GrowingFile
 from mediatheque.storage.stores import Stored
-from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget, begin
+from mediatheque.storage.threads import Threads
+from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget
 
 _WRITE_BACK_BYTES = 8 << 20
 
@@ -25,7 +25,7 @@ class LocalWriter:
         key: str,
         temporary: Path,
         target: Path,
-        threads: ThreadPoolExecutor,
+        threads: Threads,
         budget: WriteBudget,
         durable: bool,
         reserved_bytes: int,
@@ -69,7 +69,7 @@ class LocalWriter:
     async def _let_go(self) -> None:
         await self._behind.end()
         with contextlib.suppress(OSError, UnavailableError):  # what stays is swept as after a crash
-            await begin(self._threads, self._discard)
+            await asyncio.wrap_future(self._threads.submit(self._discard))
 
     def _close(self) -> None:
         self._closed = True

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from mediatheque.storage.remote_writer import RemoteWriter
 from mediatheque.storage.segments import join_by_merging
 from mediatheque.storage.sending import Sending, Source, send_by_writer
 from mediatheque.storage.stores import ObjectInfo, ObjectWriter, Stored
+from mediatheque.storage.threads import Threads
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
@@ -87,7 +87,7 @@ class RemoteStore:
     def __init__(self, objects: ObjectStore, place: str) -> None:
         self._objects = objects
         self._place = place
-        self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="sender")
+        self._senders = Threads(_SENDERS, thread_name_prefix="sender")
 
     async def check(self) -> None:
         """See ``Store.check``: writes, reads and deletes a probe."""

@@ -10,7 +10,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
@@ -40,6 +40,7 @@ from mediatheque.storage.s3_errors import (
 )
 from mediatheque.storage.s3_keys import S3Keys
 from mediatheque.storage.stores import ObjectInfo
+from mediatheque.storage.threads import Threads
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -152,8 +153,8 @@ class S3Bucket:
         self._http = urllib3.PoolManager(
             maxsize=_MOST_REQUESTS, timeout=_TIMEOUT, retries=False, ca_certs=ca_bundle
         )
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="s3")
-        self._transfers = ThreadPoolExecutor(_TRANSFERS, thread_name_prefix="s3-transfer")
+        self._threads = Threads(_THREADS, thread_name_prefix="s3")
+        self._transfers = Threads(_TRANSFERS, thread_name_prefix="s3-transfer")
 
     def full_key(self, key: str) -> str:
         """Return the name that an object of ours has in the bucket."""
@@ -284,7 +285,7 @@ class S3Bucket:
         self._http.clear()
         self.client.close()
 
-    async def _in(self, threads: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    async def _in(self, threads: Threads, call: Callable[[], T]) -> T:
         def guarded() -> T:
             with s3_errors(self.place):
                 return call()

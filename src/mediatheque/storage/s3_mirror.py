@@ -5,7 +5,6 @@ import operator
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -28,6 +27,7 @@ from mediatheque.storage.s3_sender import S3Sender
 from mediatheque.storage.sending import READ_BYTES, Sending, Source, check_unchanged, read_source
 from mediatheque.storage.sorting import sort_entries
 from mediatheque.storage.stores import ObjectInfo
+from mediatheque.storage.threads import Threads
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.literals import BucketLocationConstraintType
@@ -64,7 +64,7 @@ class S3Mirror:
         self._forbidden = forbidden
         self._bucket = bucket
         self._buffers = PartBuffers(_SENDING_MEMORY)
-        self._senders = ThreadPoolExecutor(_SENDERS, thread_name_prefix="s3-mirror")
+        self._senders = Threads(_SENDERS, thread_name_prefix="s3-mirror")
         self._never = threading.Event()
 
     def exists(self) -> bool:

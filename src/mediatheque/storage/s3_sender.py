@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
@@ -20,10 +20,10 @@ from mediatheque.storage.sending import (
     Source,
     SourceChangedError,
     check_unchanged,
-    in_thread,
     read_source,
 )
 from mediatheque.storage.stores import Stored
+from mediatheque.storage.threads import Threads, in_thread
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class S3Sender:
         *,
         bucket: S3Bucket,
         buffers: PartBuffers,
-        threads: Executor,
+        threads: Threads,
         source: Source,
         key: str,
         content_type: str,

@@ -1,20 +1,14 @@
 """Sending one file of this machine into a store: what a store asks of its caller."""
 
-import asyncio
-import contextlib
 import functools
 import os
 import threading
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from mediatheque.domain.errors import ConflictError, UnavailableError
 from mediatheque.storage.pace import Pace
 from mediatheque.storage.stores import ObjectWriter, Stored
-
-T = TypeVar("T")
+from mediatheque.storage.threads import Threads, in_thread
 
 READ_BYTES = 1 << 20
 """How much of a source is read at once: what fits into a processor's cache is hashed there."""
@@ -94,45 +88,8 @@ def check_unchanged(source: Source) -> None:
         raise SourceChangedError
 
 
-async def in_thread(threads: Executor, work: Callable[[], T]) -> T:
-    """Run ``work`` in one of ``threads``. Returns, even when cancelled, only when it has ended.
-
-    The caller closes the source afterwards, and its descriptor may then be another file's.
-    """
-    job = threads.submit(work)
-    ended = asyncio.wrap_future(job)
-    try:
-        return await asyncio.shield(ended)
-    except asyncio.CancelledError:
-        job.cancel()  # helps when no thread has taken it up
-        while not ended.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([ended])
-        if not ended.cancelled():
-            ended.exception()
-        raise
-
-
-@contextlib.asynccontextmanager
-async def opened_in_thread(
-    threads: Executor, path: Path, flags: int, mode: int = 0o600
-) -> AsyncIterator[int]:
-    """Open a file in one of ``threads`` for the block, in which threads use its descriptor.
-
-    Raises what ``os.open`` raises.
-    """
-    descriptors: list[int] = []
-    try:
-        # Kept where it is found even when whoever waits for it is cancelled.
-        await in_thread(threads, lambda: descriptors.append(os.open(path, flags, mode)))
-        yield descriptors[0]
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
 async def send_by_writer(
-    writer: ObjectWriter, source: Source, sending: Sending, threads: Executor
+    writer: ObjectWriter, source: Source, sending: Sending, threads: Threads
 ) -> Stored:
     """Send ``source`` through a writer of its store; see ``Store.send_file``."""
 

@@ -5,12 +5,13 @@ import contextlib
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from watchfiles import watch
+
+from mediatheque.storage.threads import Threads
 
 _MOST_FOLDERS = 100_000  # the kernel holds about a KiB for each
 _DEBOUNCE_MS = 1600  # changes that follow each other so soon are heard of together
@@ -33,7 +34,7 @@ async def listening(folder: Path, stop: asyncio.Event) -> AsyncIterator[WaitForC
     loop = asyncio.get_running_loop()
     ready, over = asyncio.Event(), threading.Event()
     # A thread of its own, as it may be needed for days.
-    threads = ThreadPoolExecutor(1, thread_name_prefix="watch")
+    threads = Threads(1, thread_name_prefix="watch")
     hearing = loop.run_in_executor(
         threads, _hear, folder, lambda: loop.call_soon_threadsafe(ready.set), over
     )

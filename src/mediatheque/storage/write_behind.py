@@ -7,11 +7,10 @@ and back for every piece would take as long as writing it.
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from mediatheque.domain.errors import UnavailableError
 from mediatheque.storage import durable as disk
+from mediatheque.storage.threads import Threads
 
 _BATCH_BYTES = 1152 << 10
 """Two pieces as the server hands them over: the disk takes larger batches in less time each."""
@@ -54,7 +53,7 @@ class WriteBehind:
     written. Once something has failed everything does: what came next would follow a hole.
     """
 
-    def __init__(self, write: Work, *, threads: ThreadPoolExecutor, budget: WriteBudget) -> None:
+    def __init__(self, write: Work, *, threads: Threads, budget: WriteBudget) -> None:
         self._write = write
         self._threads = threads
         self._budget = budget
@@ -141,7 +140,7 @@ class WriteBehind:
 
     def _begin(self) -> None:
         try:
-            self._thread = begin(self._threads, self._work)
+            self._thread = asyncio.wrap_future(self._threads.submit(self._work))
         except BaseException:
             with self._lock:  # what is gathered stays, for whoever tries again
                 self._works = False
@@ -186,34 +185,6 @@ class WriteBehind:
         """Wait for the thread to end, which it may do by what went wrong."""
         assert self._thread is not None
         await finished(self._thread)
-
-
-def begin(threads: ThreadPoolExecutor, work: Callable[[], None]) -> asyncio.Future[None]:
-    """Have ``work`` done by one of ``threads``.
-
-    Raises UnavailableError when there is none and none can be started; then nothing is done. A pool
-    alone would do later, behind everybody's back, what it has said it cannot: it queues first.
-    """
-    ended: Future[None] = Future()
-
-    def run() -> None:
-        if ended.set_running_or_notify_cancel():
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 - for who waits
-                ended.set_exception(error)
-            else:
-                ended.set_result(None)
-
-    try:
-        threads.submit(run)
-    except RuntimeError as error:
-        if ended.cancel():  # else a thread that became free has it
-            raise UnavailableError(
-                f"Nothing can be written now: {error}. Try again later, or let the service have "
-                "more processes."
-            ) from error
-    return asyncio.wrap_future(ended)
 
 
 async def finished(working: asyncio.Future[None]) -> None:

@@ -5,20 +5,23 @@ import errno
 import random
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from mediatheque.domain.errors import UnavailableError
+from mediatheque.storage.threads import Threads
 from mediatheque.storage.write_behind import Batch, WriteBehind, WriteBudget
+from tests.support.threads import OccupiedThreads, no_more_threads, occupied
+
+__all__ = ["no_more_threads", "occupied"]
 
 MIB = 1 << 20
 PIECE = b"x" * (512 << 10)
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(4) as pool:
+def threads() -> Iterator[Threads]:
+    with Threads(4) as pool:
         yield pool
 
 
@@ -59,7 +62,7 @@ def disk() -> Iterator[Disk]:
     disk.gate.set()  # a test that fails must not leave a thread behind
 
 
-def behind(disk: Disk, threads: ThreadPoolExecutor, *, budget: int = 64 * MIB) -> WriteBehind:
+def behind(disk: Disk, threads: Threads, *, budget: int = 64 * MIB) -> WriteBehind:
     writing = WriteBudget(budget)
     writing.writers = 1
     return WriteBehind(disk.write, threads=threads, budget=writing)
@@ -72,7 +75,7 @@ async def keep_busy(disk: Disk, writer: WriteBehind) -> None:
     assert await asyncio.to_thread(disk.entered.wait, 10)
 
 
-async def test_everything_is_written_once_and_in_order(threads: ThreadPoolExecutor) -> None:
+async def test_everything_is_written_once_and_in_order(threads: Threads) -> None:
     chance = random.Random(7)
     for round_ in range(30):
         disk = Disk()
@@ -92,7 +95,7 @@ async def test_everything_is_written_once_and_in_order(threads: ThreadPoolExecut
         assert writer.idle
 
 
-async def test_little_waits_for_more(disk: Disk, threads: ThreadPoolExecutor) -> None:
+async def test_little_waits_for_more(disk: Disk, threads: Threads) -> None:
     writer = behind(disk, threads)
     await writer.write(b"little")
 
@@ -103,9 +106,7 @@ async def test_little_waits_for_more(disk: Disk, threads: ThreadPoolExecutor) ->
     assert disk.finished == [[b"little"]]
 
 
-async def test_the_thread_goes_on_with_what_came_meanwhile(
-    disk: Disk, threads: ThreadPoolExecutor
-) -> None:
+async def test_the_thread_goes_on_with_what_came_meanwhile(disk: Disk, threads: Threads) -> None:
     writer = behind(disk, threads)
     await keep_busy(disk, writer)
     await writer.write(PIECE)
@@ -116,7 +117,7 @@ async def test_the_thread_goes_on_with_what_came_meanwhile(
     assert [len(batch) for batch in disk.taken] in ([1, 2], [1, 2, 0])
 
 
-async def test_who_writes_too_fast_waits(disk: Disk, threads: ThreadPoolExecutor) -> None:
+async def test_who_writes_too_fast_waits(disk: Disk, threads: Threads) -> None:
     writer = behind(disk, threads)
     await keep_busy(disk, writer)
     await writer.write(PIECE)
@@ -131,7 +132,7 @@ async def test_who_writes_too_fast_waits(disk: Disk, threads: ThreadPoolExecutor
     assert len(disk.content) == 4 * len(PIECE)
 
 
-async def test_among_many_one_waits_for_its_batch(disk: Disk, threads: ThreadPoolExecutor) -> None:
+async def test_among_many_one_waits_for_its_batch(disk: Disk, threads: Threads) -> None:
     writer = behind(disk, threads, budget=100_000)
     await writer.write(b"x" * 99_999)
     assert disk.taken == []
@@ -144,7 +145,7 @@ async def test_among_many_one_waits_for_its_batch(disk: Disk, threads: ThreadPoo
 
 
 async def test_more_may_be_written_while_something_is_finished(
-    disk: Disk, threads: ThreadPoolExecutor
+    disk: Disk, threads: Threads
 ) -> None:
     writer = behind(disk, threads)
     disk.gate.clear()
@@ -160,7 +161,7 @@ async def test_more_may_be_written_while_something_is_finished(
     assert disk.finished == [[b"first"], [b"second"]]
 
 
-async def test_what_has_failed_once_stays_so(disk: Disk, threads: ThreadPoolExecutor) -> None:
+async def test_what_has_failed_once_stays_so(disk: Disk, threads: Threads) -> None:
     writer = behind(disk, threads)
     disk.broken = True
     await writer.write(PIECE)
@@ -179,9 +180,7 @@ async def test_what_has_failed_once_stays_so(disk: Disk, threads: ThreadPoolExec
     await writer.end()
 
 
-async def test_who_waits_for_room_learns_of_a_failure(
-    disk: Disk, threads: ThreadPoolExecutor
-) -> None:
+async def test_who_waits_for_room_learns_of_a_failure(disk: Disk, threads: Threads) -> None:
     writer = behind(disk, threads)
     disk.gate.clear()
     disk.broken = True
@@ -198,9 +197,7 @@ async def test_who_waits_for_room_learns_of_a_failure(
     await writer.end()
 
 
-async def test_an_end_waits_for_the_thread_and_drops_the_rest(
-    disk: Disk, threads: ThreadPoolExecutor
-) -> None:
+async def test_an_end_waits_for_the_thread_and_drops_the_rest(disk: Disk, threads: Threads) -> None:
     writer = behind(disk, threads)
     await keep_busy(disk, writer)
     await writer.write(PIECE)
@@ -217,7 +214,7 @@ async def test_an_end_waits_for_the_thread_and_drops_the_rest(
     assert disk.finished == []
 
 
-async def test_a_cancelled_caller_disturbs_nobody(disk: Disk, threads: ThreadPoolExecutor) -> None:
+async def test_a_cancelled_caller_disturbs_nobody(disk: Disk, threads: Threads) -> None:
     writer = behind(disk, threads)
     disk.gate.clear()
     await writer.write(PIECE)
@@ -234,40 +231,8 @@ async def test_a_cancelled_caller_disturbs_nobody(disk: Disk, threads: ThreadPoo
     assert disk.content == PIECE + b"more"
 
 
-@pytest.fixture
-def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """None can be started any more, as where the number of processes is limited."""
-
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        yield
-
-
-class OccupiedPool(ThreadPoolExecutor):
-    """It would start more threads, but has one, which has something to do until ``set_free``."""
-
-    def __init__(self) -> None:
-        super().__init__(4)
-        self._until = threading.Event()
-        self._occupied = self.submit(self._until.wait)
-
-    def set_free(self) -> None:
-        self._until.set()
-        self._occupied.result()
-
-
-@pytest.fixture
-def occupied() -> Iterator[OccupiedPool]:
-    with OccupiedPool() as pool:
-        yield pool
-        pool.set_free()
-
-
 async def test_what_no_thread_could_begin_is_never_done_behind_ones_back(
-    occupied: OccupiedPool, no_more_threads: None, disk: Disk
+    occupied: OccupiedThreads, no_more_threads: None, disk: Disk
 ) -> None:
     writer = behind(disk, occupied)
 
@@ -283,7 +248,7 @@ async def test_what_no_thread_could_begin_is_never_done_behind_ones_back(
 
 
 async def test_who_could_not_begin_can_try_again(
-    occupied: OccupiedPool, no_more_threads: None, disk: Disk
+    occupied: OccupiedThreads, no_more_threads: None, disk: Disk
 ) -> None:
     writer = behind(disk, occupied)
     with pytest.raises(UnavailableError):
@@ -296,7 +261,7 @@ async def test_who_could_not_begin_can_try_again(
 
 
 async def test_what_a_thread_has_begun_that_became_free_is_waited_for(
-    occupied: OccupiedPool, monkeypatch: pytest.MonkeyPatch, disk: Disk
+    occupied: OccupiedThreads, monkeypatch: pytest.MonkeyPatch, disk: Disk
 ) -> None:
     disk.gate.clear()
 

@@ -1,0 +1,40 @@
+"""A machine that has no more threads to give."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mediatheque.storage.threads import Threads
+
+
+@pytest.fixture
+def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """None can be started any more, as where the number of processes is limited."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        yield
+
+
+class OccupiedThreads(Threads):
+    """It would start more threads, but has one, which has something to do until ``set_free``."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        self._until = threading.Event()
+        self._occupied = self.submit(self._until.wait)
+
+    def set_free(self) -> None:
+        self._until.set()
+        self._occupied.result()
+
+
+@pytest.fixture
+def occupied() -> Iterator[OccupiedThreads]:
+    with OccupiedThreads() as pool:
+        yield pool
+        pool.set_free()
