@@ -15,11 +15,21 @@ CONTENT = content_of("processes", 300_000)
 
 
 @pytest.fixture(scope="module")
-def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
     """One service for all of these tests: it must recover from each."""
     settings = {"MEDIATHEQUE_WORKERS": "2"}
     with running(tmp_path_factory.mktemp("processes") / "data", settings) as started:
         yield started
+
+
+@pytest.fixture
+def victim(service: Victim) -> Victim:
+    """The service, well again after what the test before has done to it, failed or not."""
+    assert service.process is not None
+    if service.process.poll() is not None:
+        service.start()
+    wait_until(lambda: answers(service, "/ready"))
+    return service
 
 
 def answers(service: Victim, path: str = "/health") -> bool:
@@ -85,7 +95,7 @@ def test_a_killed_database_is_unavailable_until_it_is_back_by_itself(victim: Vic
     assert upload(victim.http, "acknowledged", CONTENT).status_code == 200
     killed = victim.postmaster()
 
-    killed.kill()
+    victim.kill_database()
 
     refused: dict[str, httpx.Response] = {}
     deadline = time.monotonic() + 30
@@ -134,6 +144,7 @@ def test_everything_ends_with_a_killed_supervisor_and_starts_again(victim: Victi
 
 
 def test_a_killed_service_can_be_started_again_at_once(victim: Victim) -> None:
+    assert upload(victim.http, "still-kept", CONTENT).status_code == 200
     supervisor = victim.processes()[0]
     supervisor.kill()
     assert victim.process is not None
@@ -141,7 +152,7 @@ def test_a_killed_service_can_be_started_again_at_once(victim: Victim) -> None:
 
     victim.start()  # while what is left of it notices
     wait_until(lambda: answers(victim, "/ready"))
-    assert victim.http.get("/medias/files/kept").content == CONTENT
+    assert victim.http.get("/medias/files/still-kept").content == CONTENT
 
 
 def test_web_processes_that_are_still_starting_end_with_a_killed_supervisor(victim: Victim) -> None:
