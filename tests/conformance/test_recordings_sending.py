@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
+import psutil
 import pytest
 
 from tests.support.door_one import (
@@ -35,7 +36,12 @@ _UNANSWERED_SECONDS = 0.3
 
 def web_memory(service: Service) -> int:
     """Return the resident bytes of everything but the database."""
-    return sum(p.memory_info().rss for p in service.processes() if p.name() != "postgres")
+    held = 0
+    for process in service.processes():
+        with suppress(psutil.NoSuchProcess):  # the database's come and go
+            if process.name() != "postgres":
+                held += process.memory_info().rss
+    return held
 
 
 @contextmanager
