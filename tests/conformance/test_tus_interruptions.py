@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -28,6 +29,8 @@ _YIELD_SECONDS = 1.0
 _ARRIVING_SECONDS = 0.2
 _ROUNDS = 4
 """Connections of one test, so that some meet the same process and some another one."""
+_CROWD = 80
+"""Bodies of which every process has more than it takes for many."""
 
 
 def offset_of(service: Service, path: str) -> int:
@@ -175,6 +178,30 @@ def test_who_asks_before_sending_is_told_before_sending(local_service: Service) 
         connection.sendall(b"abc")
         assert read_reply(connection, "PATCH").status == 204
     check_bytes(local_service, path, b"abc")
+
+
+def test_in_a_crowd_a_long_body_is_the_last_on_its_connection(local_service: Service) -> None:
+    content = os.urandom((4 << 20) + 1)
+    paths = [create(local_service, len(content)) for _ in range(_CROWD + 2)]
+    kept = {**TUS, "Connection": "keep-alive"}
+    said = {**kept, **BYTES, "Upload-Offset": "0", "Content-Length": str(len(content))}
+    with ExitStack() as waiting:
+        for path in paths[:_CROWD]:
+            waiting.enter_context(begin(local_service, path, b"a", len(content)))
+        with connect(local_service) as connection:
+            connection.sendall(head(local_service, "PATCH", paths[-1], said) + content)
+            answer = read_reply(connection, "PATCH")
+            assert (answer.status, answer.headers["connection"]) == (204, "close")
+            assert connection.recv(1) == b""
+    check_bytes(local_service, paths[-1], content)
+    for path in paths[:_CROWD]:
+        assert offset_of(local_service, path) == 1
+    with connect(local_service) as connection:
+        connection.sendall(head(local_service, "PATCH", paths[-2], said) + content)
+        answer = read_reply(connection, "PATCH")
+        assert (answer.status, answer.headers.get("connection")) == (204, None)
+        connection.sendall(head(local_service, "HEAD", paths[-2], kept))
+        assert read_reply(connection, "HEAD").status == 200
 
 
 def test_a_body_whose_length_is_not_told_is_taken(service: Service) -> None:

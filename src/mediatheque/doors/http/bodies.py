@@ -1,8 +1,8 @@
 """Reading request bodies: in pieces as they arrive, or whole when they are small."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from mediatheque.domain.errors import (
     TooLargeError,
 )
 from mediatheque.doors.http.conditions import field_value
-from mediatheque.doors.http.observe import READ_AHEAD
+from mediatheque.doors.http.observe import LAST_REQUEST, READ_AHEAD
 from mediatheque.doors.http.requests import AnyRequest, check_uncoded, content_length
 from mediatheque.doors.http.turns import Turn
 
@@ -29,6 +29,15 @@ REMOTE_TURNS = 8
 """Large bodies that flow at once to a store across a network, where each waits for answers."""
 
 _SMALL_TURNS = 16
+_CROWD = 16
+"""Large bodies at once in one process, among which long ones end their connections."""
+
+_LONG = 4 << 20
+"""What is longer, in bytes, ends its connection in a crowd.
+
+The next request may come to another process, which takes the upload over in some milliseconds.
+"""
+
 _STOP_SECONDS = 0.5
 
 
@@ -43,6 +52,11 @@ class BodyReader:
     makes one upload fast makes a hundred of them large. So bodies take turns, and only those that
     had one are read ahead, but for the first piece (``ask``). Small bodies take turns among
     themselves, not to wait behind large ones.
+
+    With the head of a request the server takes what it would read at once of the body before it on
+    the same connection, half a megabyte, though that may wait for its turn. Of many connections it
+    would hold so much for each: in a crowd they end with their long bodies, and the next ones begin
+    with little.
     """
 
     def __init__(self, *, idle_timeout: float, limit: int, turns: int = LOCAL_TURNS) -> None:
@@ -50,6 +64,7 @@ class BodyReader:
         self._limit = limit
         self._turns = asyncio.Semaphore(turns)
         self._small_turns = asyncio.Semaphore(_SMALL_TURNS)
+        self._large = 0  # bodies under way, with or without a turn
 
     def ask(self, request: AnyRequest) -> None:
         """Have the first piece read while the caller gets ready for it, if turns are free.
@@ -79,8 +94,7 @@ class BodyReader:
         """
         limit = self._limit if limit is None else limit
         announced = _announced(request, limit)
-        longest = limit if announced is None else min(announced, limit)
-        turn = Turn(self._small_turns if longest <= SMALL_BODY else self._turns, stopping)
+        longest = limit if announced is None else announced
         received = 0
         # The server says that a body has ended a moment after its last byte: in HTTP/1 we know it.
         end = announced if request.scope["http_version"].startswith("1") else None
@@ -88,31 +102,30 @@ class BodyReader:
         clock = asyncio.get_running_loop().time
         stop_at: float | None = None
         try:
-            while more:
-                await turn.begin()
-                if turn.is_stopped:
-                    stop_at = stop_at or clock() + _STOP_SECONDS
-                    if clock() > stop_at:
-                        raise _stopped()
-                message = await self._next(request, received, turn)
-                size = len(message.get("body", b""))
-                received += size
-                more = message.get("more_body", False) and received != end
-                if received > limit:
-                    raise TooLargeError(f"The body is longer than the {limit} bytes allowed.")
-                turn.count(size)
-                if size:
-                    if more and turn.goes_on:
-                        _read_ahead(request)
-                    # Not kept in a variable: it would stay in memory while the caller works.
-                    turn.is_kept = True
-                    yield message.pop("body")
-                    turn.is_kept = False
+            with self._among_others(request, longest, stopping) as turn:
+                while more:
+                    await turn.begin()
+                    if turn.is_stopped:
+                        stop_at = stop_at or clock() + _STOP_SECONDS
+                        if clock() > stop_at:
+                            raise _stopped()
+                    message = await self._next(request, received, turn)
+                    size = len(message.get("body", b""))
+                    received += size
+                    more = message.get("more_body", False) and received != end
+                    if received > limit:
+                        raise TooLargeError(f"The body is longer than the {limit} bytes allowed.")
+                    turn.count(size)
+                    if size:
+                        if more and turn.goes_on:
+                            _read_ahead(request)
+                        # Not kept in a variable: it would stay in memory while the caller works.
+                        turn.is_kept = True
+                        yield message.pop("body")
+                        turn.is_kept = False
         except StoppedError:
             if received != announced:
                 raise
-        finally:
-            turn.end()
 
     async def read_all(self, request: AnyRequest, *, limit: int = SMALL_BODY) -> bytes:
         """Return a whole body of at most ``limit`` bytes. Raises what ``pieces`` raises."""
@@ -126,6 +139,23 @@ class BodyReader:
         async with aclosing(self.pieces(request, limit=limit)) as pieces:
             async for _ in pieces:
                 pass
+
+    @contextmanager
+    def _among_others(
+        self, request: AnyRequest, longest: int, stopping: asyncio.Event | None
+    ) -> Iterator[Turn]:
+        """Offer the turns of a body of at most ``longest`` bytes, which flows during the block."""
+        is_large = longest > SMALL_BODY
+        turn = Turn(self._turns if is_large else self._small_turns, stopping)
+        self._large += is_large
+        try:
+            yield turn
+        finally:
+            turn.end()
+            if longest > _LONG and self._large > _CROWD:
+                scope: Any = request.scope  # Litestar types its own keys only
+                scope[LAST_REQUEST] = True
+            self._large -= is_large
 
     async def _next(self, request: AnyRequest, received: int, turn: Turn) -> dict[str, Any]:
         """Return the next message of a body. Entered and left with the turn."""

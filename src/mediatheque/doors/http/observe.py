@@ -19,6 +19,9 @@ COUNTED_AT_ONCE_BYTES = 4 * 1024 * 1024
 READ_AHEAD = "mediatheque.read_ahead"
 """Key of the scope for what has the server read on, for the next ``receive``; returns at once."""
 
+LAST_REQUEST = "mediatheque.last_request"
+"""Key of the scope, there when no other request shall follow on a connection of HTTP/1."""
+
 CLIENT_GONE = 499
 """The status that logs and metrics show when the client left before there was one (as nginx)."""
 
@@ -117,7 +120,8 @@ class _Exchange:
         self._counted = (0, 0)
         self._announced = 0
         self._finished = False
-        self._may_linger = scope["http_version"].startswith("1")
+        self._scope = scope
+        self._is_http1 = scope["http_version"].startswith("1")
         self._body_left = (
             field_value(headers, b"content-length") not in (None, "0")
             or field_value(headers, b"transfer-encoding") is not None
@@ -151,11 +155,9 @@ class _Exchange:
                 headers = list(message.get("headers", ()))
                 self._announced = int(field_value(headers, b"content-length") or 0)
                 self.status = message["status"]
-                if self.status >= 400 and self._may_linger:
-                    await self._linger()
-                    if self._body_left and field_value(headers, b"connection") is None:
-                        # The server will close it, and no client shall send another request then.
-                        headers.append((b"connection", b"close"))
+                ends = self._is_http1 and await self._ends_connection()
+                if ends and field_value(headers, b"connection") is None:
+                    headers.append((b"connection", b"close"))
                 self.started = True
                 headers.append((b"x-request-id", self.request_id.encode()))
                 message = {**message, "headers": headers}
@@ -200,6 +202,14 @@ class _Exchange:
         ]
         await self.send({"type": "http.response.start", "status": 500, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _ends_connection(self) -> bool:
+        """Tell whether no client shall send another request on the connection."""
+        if self.status >= 400:
+            await self._linger()
+            if self._body_left:  # the server will close it
+                return True
+        return LAST_REQUEST in self._scope
 
     async def _linger(self) -> None:
         """Before an early error answer, read and drop some of a body that nobody reads.

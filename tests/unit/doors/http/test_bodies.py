@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
@@ -18,10 +18,11 @@ from mediatheque.domain.errors import (
 )
 from mediatheque.doors.http import bodies, turns
 from mediatheque.doors.http.bodies import SMALL_BODY, BodyReader, parse_json
-from mediatheque.doors.http.observe import READ_AHEAD
+from mediatheque.doors.http.observe import LAST_REQUEST, READ_AHEAD
 from tests.support.asgi import Exchange, http_scope
 
 SOON = 0.5
+LONG = 4 << 20
 
 
 def request_with(exchange: Exchange, **headers: str) -> Request[Any, Any, Any]:
@@ -154,6 +155,29 @@ async def test_a_body_whose_turn_is_over_is_not_read_ahead(monkeypatch: pytest.M
     scope[READ_AHEAD] = pytest.fail
 
     assert await reader().read_all(request) == b"abcde"
+
+
+@pytest.mark.parametrize(
+    ("others", "size", "ends"),
+    [(15, LONG + 1, False), (16, LONG + 1, True), (16, LONG, False)],
+)
+async def test_among_many_a_long_body_is_the_last_on_its_connection(
+    others: int, size: int, *, ends: bool
+) -> None:
+    bodies = reader(limit=LONG + 1)
+    waiting = [request_with(Exchange([b"a"], complete=False)) for _ in range(others)]
+    tasks = [asyncio.create_task(bodies.pass_over(request)) for request in waiting]
+    await asyncio.sleep(0)
+    request = request_with(Exchange([b"x" * size]), content_length=str(size))
+    await asyncio.wait_for(bodies.pass_over(request), 10)
+
+    assert (LAST_REQUEST in request.scope) is ends
+    for task in tasks:
+        task.cancel()
+    await _ends(tasks)
+    alone = request_with(Exchange([b"x" * size]), content_length=str(size))
+    await bodies.pass_over(alone)
+    assert LAST_REQUEST not in alone.scope
 
 
 @pytest.mark.parametrize("expect", [None, "100-continue"])
@@ -341,7 +365,7 @@ class Late(Exchange):
         return await super().receive()
 
 
-async def _ends(tasks: list[asyncio.Task[bytes]]) -> list[bytes | BaseException]:
+async def _ends(tasks: Sequence[asyncio.Task[Any]]) -> list[Any]:
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from mediatheque.domain.errors import DisconnectedError
 from mediatheque.doors.http import observe
-from mediatheque.doors.http.observe import READ_AHEAD, Observe
+from mediatheque.doors.http.observe import LAST_REQUEST, READ_AHEAD, Observe
 from mediatheque.telemetry.logs import REQUEST_ID, add_request_id
 from tests.support.asgi import Exchange, http_scope
 
@@ -246,6 +246,19 @@ async def test_a_client_whose_body_stays_unread_is_told_that_the_connection_ends
     exchange = Exchange(pieces)
     await run(answering(503), exchange, method="POST", headers={"Content-Length": "18000000"})
     assert ((b"connection", b"close") in exchange.sent[0]["headers"]) is closes
+
+
+@pytest.mark.parametrize("status", [204, 409])
+@pytest.mark.parametrize(("version", "closes"), [("1.1", True), ("2", False)])
+async def test_a_client_is_told_that_no_other_request_shall_follow(
+    version: str, status: int, *, closes: bool
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope[LAST_REQUEST] = True
+        await answering(status)(scope, receive, send)
+
+    answer, _ = await run(app, http_version=version)
+    assert ((b"connection", b"close") in answer.sent[0]["headers"]) is closes
 
 
 async def test_lingering_ends_when_the_client_leaves() -> None:
