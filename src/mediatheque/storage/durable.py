@@ -63,9 +63,11 @@ def check_room(descriptor: int, *, reserved: int, more: int) -> None:
     """
     if reserved == 0 and more == 0:
         return
-    if free_bytes(descriptor) < reserved + more:
+    free = free_bytes(descriptor)
+    if free < reserved + more:
         raise StorageFullError(
-            "The disk has no room for this upload beside the space that is kept free."
+            f"The disk has no room for this: of {free / 1e6:.0f} MB that are free on it "
+            f"{reserved / 1e6:.0f} MB are kept free. Make room and try again."
         )
 
 
