@@ -1,6 +1,8 @@
 """One file of this machine on its way into an S3 store."""
 
 import contextlib
+import functools
+import mmap
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TypeVar
@@ -185,16 +187,12 @@ class S3Sender:
                         upload.keep_part(number, kept.etag)
                         self._sending.advanced(len(content))
                     else:
-                        under_way.append(
-                            self._bucket.submit(
-                                self._send_part,
-                                upload,
-                                number,
-                                content,
-                                crc64nvme,
-                                taken.pop_all(),
-                            )
+                        part = self._bucket.submit(
+                            self._send_part, upload, number, content, crc64nvme
                         )
+                        part.add_done_callback(functools.partial(self._give_back, buffer))
+                        taken.pop_all()  # no more by this thread, whether the part arrives or not
+                        under_way.append(part)
         finally:
             wait(under_way)
         _without_finished(under_way)
@@ -218,17 +216,18 @@ class S3Sender:
         number: int,
         content: memoryview,
         crc64nvme: str,
-        taken: contextlib.ExitStack,
     ) -> None:
-        with taken:
-            upload.send_part(
-                number,
-                content,
-                crc64nvme=crc64nvme,
-                give_up=self._sending.stop,
-                pace=self._sending.pace,
-            )
-            self._sending.advanced(len(content))
+        upload.send_part(
+            number,
+            content,
+            crc64nvme=crc64nvme,
+            give_up=self._sending.stop,
+            pace=self._sending.pace,
+        )
+        self._sending.advanced(len(content))
+
+    def _give_back(self, buffer: mmap.mmap, _part: Future[None]) -> None:
+        self._buffers.give_back(buffer)
 
     def _read(self, into: memoryview, offset: int) -> str:
         """Read and digest the next bytes; return their own CRC64NVME."""

@@ -31,6 +31,8 @@ CONTENT = random.Random(5).randbytes(5 * PART + 77)
 TWO_PARTS = CONTENT[: PART + MIB]
 SMALL = CONTENT[: 64 * KIB]
 OBJECT = f"^PUT .*/{KEY}"
+_BUFFERS = 8
+"""Parts that are in memory at once, of all files."""
 PARTS = "^PUT .*partNumber="
 PART_TWO = "^PUT .*partNumber=2"
 BEGIN = "^POST .*uploads"
@@ -374,6 +376,24 @@ async def test_a_slow_file_does_not_keep_a_quick_one_from_being_sent(
     sending.stop.set()
     with pytest.raises(StoppedError):
         await waiting
+
+
+async def test_parts_that_no_thread_can_send_keep_no_memory(
+    store: S3Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, TWO_PARTS)
+
+    def refuse(*_: object) -> None:
+        raise UnavailableError("No thread can be had for this.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Bucket, "submit", refuse)
+        for _ in range(_BUFFERS + 1):
+            with pytest.raises(UnavailableError, match="No thread"):
+                await asyncio.wait_for(send(store, path), 10)
+
+    await asyncio.wait_for(send(store, path), 30)
+    assert await get(store, KEY) == TWO_PARTS
 
 
 async def test_abandoning_says_when_the_store_does_not_answer(store: S3Store, proxy: Proxy) -> None:
