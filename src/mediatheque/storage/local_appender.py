@@ -95,7 +95,7 @@ class LocalAppender:
             await self._behind.finish(self._append)
         written = self._written
         if written != self._flushed:
-            self._syncing = asyncio.wrap_future(self._threads.submit(self._sync))
+            self._syncing = asyncio.get_running_loop().run_in_executor(self._threads, self._sync)
             await self._finish_sync()
             self._flushed, self._kept = written, written.segments[-1].size
         return written
@@ -149,7 +149,7 @@ class LocalAppender:
         # Not ``_position``, which does not count what was written before a write failed.
         if self._file.position != self._kept:
             with contextlib.suppress(UnavailableError):  # it only takes room, see below
-                await asyncio.wrap_future(self._threads.submit(self._discard))
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
         self._unlock()
 
     def _unlock(self) -> None:

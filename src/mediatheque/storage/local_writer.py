@@ -69,7 +69,7 @@ class LocalWriter:
     async def _let_go(self) -> None:
         await self._behind.end()
         with contextlib.suppress(OSError, UnavailableError):  # what stays is swept as after a crash
-            await asyncio.wrap_future(self._threads.submit(self._discard))
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._discard)
 
     def _close(self) -> None:
         self._closed = True

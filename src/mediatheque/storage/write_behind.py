@@ -140,7 +140,7 @@ class WriteBehind:
 
     def _begin(self) -> None:
         try:
-            self._thread = asyncio.wrap_future(self._threads.submit(self._work))
+            self._thread = asyncio.get_running_loop().run_in_executor(self._threads, self._work)
         except BaseException:
             with self._lock:  # what is gathered stays, for whoever tries again
                 self._works = False
