@@ -50,8 +50,6 @@ from mediatheque.storage.stores import Stored
 from mediatheque.storage.threads import Threads, in_thread
 from mediatheque.storage.walk import Found, FoundKind, walk
 
-"""Folder of a store, or part of its prefix, below which the buckets are."""
-
 _AT_ONCE = 8
 _BATCH = 1000
 # Links on the way as well: ELOOP and EXDEV, as the two openers say.
