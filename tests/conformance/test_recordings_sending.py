@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import httpx
-import psutil
 import pytest
 
 from tests.support.door_one import (
@@ -26,7 +25,7 @@ from tests.support.door_one import (
     wait_for_end,
 )
 from tests.support.forms import FORM, file_field, form
-from tests.support.service import Service
+from tests.support.service import Service, weigh
 from tests.support.wire import connect, head, read_reply
 
 HUGE = 100 << 20
@@ -36,12 +35,7 @@ _UNANSWERED_SECONDS = 0.3
 
 def web_memory(service: Service) -> int:
     """Return the resident bytes of everything but the database."""
-    held = 0
-    for process in service.processes():
-        with suppress(psutil.NoSuchProcess):  # the database's come and go
-            if process.name() != "postgres":
-                held += process.memory_info().rss
-    return held
+    return weigh(service.processes(), lambda process: process.memory_info().rss)
 
 
 @contextmanager

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from mediatheque.cli.job_worker import WORKER_NAME
 from tests.faults.remains import wait_until
 from tests.support.job_rows import enqueue
-from tests.support.service import Service, running
+from tests.support.service import Service, is_worker, running, weigh
 
 STREAMS = 200
 MEMORY_PER_STREAM = 100_000
@@ -66,12 +65,8 @@ async def listeners(
 
 def memory(service: Service) -> int:
     """Return what the web processes hold for themselves, in bytes."""
-    held = 0
-    for process in service.processes()[1:]:
-        with contextlib.suppress(psutil.NoSuchProcess):  # the database's come and go
-            if process.name() not in {"postgres", WORKER_NAME}:
-                held += process.memory_full_info().uss
-    return held
+    web = [process for process in service.processes()[1:] if not is_worker(process)]
+    return weigh(web, lambda process: process.memory_full_info().uss)
 
 
 def crash_database(service: Service) -> None:

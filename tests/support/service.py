@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -48,6 +48,16 @@ def is_worker(process: psutil.Process) -> bool:
         return process.name() == WORKER_NAME and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def weigh(processes: Iterable[psutil.Process], measure: Callable[[psutil.Process], int]) -> int:
+    """Sum up a measure of processes, in bytes, without the database's, which come and go."""
+    total = 0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            if process.name() != "postgres":
+                total += measure(process)
+    return total
 
 
 class Service:
