@@ -1,5 +1,6 @@
 """What a server's processes use while something is done to them: time, processor, memory."""
 
+import itertools
 import re
 import threading
 import time
@@ -11,10 +12,12 @@ from pathlib import Path
 import psutil
 
 _SAMPLE_SECONDS = 0.05
-_PSS_EVERY = 5
-"""PSS walks every mapping of a process, so it is read on every fifth sample only."""
-_LIST_EVERY = 20
-"""Finding children reads all of ``/proc``; servers start processes rarely."""
+SELDOM_SECONDS = 1.0
+"""Finding children reads all of ``/proc``, and PSS walks the memory of a process, a millisecond or
+two of each of ours: what is timed waits for neither more often than this."""
+OFTEN_SECONDS = 0.25
+"""Where memory is the question, PSS is read as often as this."""
+_LIST_EVERY = round(SELDOM_SECONDS / _SAMPLE_SECONDS)
 
 _OWN_PAGES = re.compile(r"^Rss(?:Anon|Shmem):\s+(\d+) kB$", re.MULTILINE)
 
@@ -43,13 +46,21 @@ class Probe:
 
     :param counted: lists the processes whose processor time counts.
     :param weighed: lists the processes whose memory counts.
+    :param pss_seconds: time between two looks at PSS.
     """
 
     usage: Usage
 
-    def __init__(self, counted: ListProcesses, weighed: ListProcesses) -> None:
+    def __init__(
+        self,
+        counted: ListProcesses,
+        weighed: ListProcesses,
+        *,
+        pss_seconds: float = SELDOM_SECONDS,
+    ) -> None:
         self._counted = counted
         self._weighed = weighed
+        self._pss_seconds = pss_seconds
         self._extra_cpu_seconds = 0.0
 
     def add_cpu(self, seconds: float) -> None:
@@ -59,7 +70,7 @@ class Probe:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Measure what happens inside the block."""
-        peaks = Peaks(self._weighed)
+        peaks = Peaks(self._weighed, pss_seconds=self._pss_seconds)
         peaks.start()
         cpu_before = cpu_seconds(self._counted())
         started = time.perf_counter()
@@ -77,34 +88,49 @@ class Probe:
 class Peaks(threading.Thread):
     """Samples memory in the background until stopped; at least once before and once after."""
 
-    def __init__(self, weighed: ListProcesses) -> None:
+    def __init__(self, weighed: ListProcesses, *, pss_seconds: float = SELDOM_SECONDS) -> None:
         super().__init__(daemon=True)
         self.rss = 0
         self.pss = 0
         self.unmapped = 0
         self._weighed = weighed
+        self._pss_every = round(pss_seconds / _SAMPLE_SECONDS)
+        self._processes: Sequence[psutil.Process] = ()
         self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Take the first sample; the others follow in the background."""
+        self._list()
+        self._weigh()
+        self._weigh_shared()
+        super().start()
 
     def run(self) -> None:
         """Sample until stopped."""
-        count = 0
-        processes: Sequence[psutil.Process] = ()
-        while True:
-            last = self._stopping.wait(_SAMPLE_SECONDS if count else 0)
-            if count % _LIST_EVERY == 0 or last:
-                processes = self._weighed()
-            self.rss = max(self.rss, rss_bytes(processes))
-            self.unmapped = max(self.unmapped, unmapped_bytes(processes))
-            if count % _PSS_EVERY == 0 or last:
-                self.pss = max(self.pss, pss_bytes(processes))
-            if last:
+        for count in itertools.count(1):
+            stopped = self._stopping.wait(_SAMPLE_SECONDS)
+            if stopped or count % _LIST_EVERY == 0:
+                self._list()
+            self._weigh()
+            if stopped or count % self._pss_every == 0:
+                self._weigh_shared()
+            if stopped:
                 return
-            count += 1
 
     def stop(self) -> None:
         """Take the last sample and return."""
         self._stopping.set()
         self.join()
+
+    def _list(self) -> None:
+        self._processes = self._weighed()
+
+    def _weigh(self) -> None:
+        self.rss = max(self.rss, rss_bytes(self._processes))
+        self.unmapped = max(self.unmapped, unmapped_bytes(self._processes))
+
+    def _weigh_shared(self) -> None:
+        self.pss = max(self.pss, pss_bytes(self._processes))
 
 
 def family(process: psutil.Process) -> list[psutil.Process]:

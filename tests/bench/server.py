@@ -13,7 +13,7 @@ import psutil
 from tests.bench.client import Connection
 from tests.bench.machine import Address, free_address
 from tests.bench.outcome import BenchError
-from tests.bench.probe import Probe, family
+from tests.bench.probe import SELDOM_SECONDS, Probe, family
 from tests.support.service import is_worker
 
 _START_SECONDS = 120
@@ -29,9 +29,9 @@ class Service:
         self.data_dir = data_dir
         self._process = process
 
-    def probe(self) -> Probe:
+    def probe(self, *, pss_seconds: float = SELDOM_SECONDS) -> Probe:
         """Return a probe: the time of all processes, the memory of all but the database's."""
-        return Probe(self._processes, self.own_processes)
+        return Probe(self._processes, self.own_processes, pss_seconds=pss_seconds)
 
     def own_processes(self) -> list[psutil.Process]:
         """Return the processes that run our code: everything but the embedded PostgreSQL."""

@@ -8,7 +8,7 @@ from tests.bench.client import connection
 from tests.bench.machine import Address
 from tests.bench.outcome import BenchError, Memory, Outcome
 from tests.bench.plan import Plan
-from tests.bench.probe import rss_bytes
+from tests.bench.probe import OFTEN_SECONDS, rss_bytes
 from tests.bench.source import MIB, Slice, random_source
 
 _UPLOADS = 100
@@ -24,7 +24,7 @@ def run(plan: Plan) -> list[Outcome]:
     ):
         contents = [source.cut(number * MIB, _SIZE) for number in range(_UPLOADS)]
         idle = rss_bytes(service.own_processes())
-        probe = service.probe()
+        probe = service.probe(pss_seconds=OFTEN_SECONDS)
         with ThreadPoolExecutor(_UPLOADS) as clients, probe.watching():
             together = threading.Barrier(_UPLOADS)
             numbers = range(_UPLOADS)

@@ -13,7 +13,7 @@ from tests.bench.client import connection
 from tests.bench.machine import Address
 from tests.bench.outcome import BenchError, Comparison, Memory, Outcome
 from tests.bench.plan import Plan
-from tests.bench.probe import Usage, rss_bytes
+from tests.bench.probe import OFTEN_SECONDS, Usage, rss_bytes
 from tests.bench.rounds import Contender, compare
 from tests.bench.source import MIB, Slice, file_digest, random_files, random_source
 
@@ -92,7 +92,7 @@ def _at_once(plan: Plan) -> Memory:
             return _with_others(service.address, contents[number], f"{number:03}.bin", together)
 
         idle = rss_bytes(service.own_processes())
-        probe = service.probe()
+        probe = service.probe(pss_seconds=OFTEN_SECONDS)
         with ThreadPoolExecutor(_AT_ONCE) as clients, probe.watching():
             targets = list(clients.map(send, range(_AT_ONCE)))
         with connection(service.address) as client:
