@@ -187,9 +187,19 @@ def caught(worker: psutil.Process) -> psutil.Process | None:
                 with contextlib.suppress(psutil.NoSuchProcess, OSError):  # it is over already
                     if child.status() != psutil.STATUS_STOPPED and is_locked_up(child):
                         child.suspend()
-                        return child
+                        if is_stopped(child):
+                            return child
         time.sleep(0.002)  # a busy loop would slow down what it waits for
     return None
+
+
+def is_stopped(child: psutil.Process) -> bool:
+    """Wait until a process that was told to stop has; False when it was ending already."""
+    while (status := child.status()) != psutil.STATUS_STOPPED:
+        if status == psutil.STATUS_ZOMBIE:
+            return False
+        time.sleep(0.001)
+    return True
 
 
 def is_locked_up(child: psutil.Process) -> bool:
