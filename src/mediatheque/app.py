@@ -197,7 +197,8 @@ def _door_of(route: str) -> str:
 
 @contextlib.asynccontextmanager
 async def _background(runtime: Runtime) -> AsyncIterator[None]:
-    """Run what goes on beside requests, and close the runtime at the end."""
+    """Run what goes on beside requests; begin and close the runtime."""
+    runtime.begin()
     told = runtime.services.events
     notices = Notices(database_url(runtime.settings))
     await notices.subscribe(CHANNEL, told.hear, reconnected=told.catch_up)

@@ -51,6 +51,7 @@ from mediatheque.storage.sealing import Sealer
 from mediatheque.storage.signing import Signer
 from mediatheque.storage.sources import SourceRoots
 from mediatheque.storage.stores import Store
+from mediatheque.storage.threads import keep_word_by_default
 
 _PART_MEMORY = 96 << 20
 """Bytes of parts on their way to S3 that all web processes together may hold."""
@@ -72,6 +73,10 @@ class Runtime:
     def local(self) -> bool:
         """Whether the store is a folder on this machine."""
         return _is_local(self.store)
+
+    def begin(self) -> None:
+        """Begin to work on the running event loop."""
+        keep_word_by_default()
 
     async def close(self) -> None:
         """Close in reverse order of opening."""

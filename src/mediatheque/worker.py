@@ -96,6 +96,7 @@ async def run_jobs(
     schedules: Sequence[Schedule] = (),
 ) -> None:
     """Run jobs of ``queues`` by ``workflows`` until SIGTERM or SIGINT."""
+    runtime.begin()
     settings = runtime.settings
     url = database_url(settings)
     runner = JobRunner(runtime.database, workflows)

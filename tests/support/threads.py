@@ -11,13 +11,18 @@ from mediatheque.storage.threads import Threads
 @pytest.fixture
 def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """None can be started any more, as where the number of processes is limited."""
+    with monkeypatch.context() as patch:
+        refuse_threads(patch)
+        yield
+
+
+def refuse_threads(patch: pytest.MonkeyPatch) -> None:
+    """Have no thread started from now on."""
 
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        yield
+    patch.setattr(threading.Thread, "start", refuse)
 
 
 class OccupiedThreads(Threads):

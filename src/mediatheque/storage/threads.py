@@ -49,6 +49,11 @@ class Threads(ThreadPoolExecutor):
         return ended
 
 
+def keep_word_by_default() -> None:
+    """Have ``asyncio.to_thread`` use such a pool on the running event loop."""
+    asyncio.get_running_loop().set_default_executor(Threads(thread_name_prefix="asyncio"))
+
+
 async def in_thread(threads: Threads, work: Callable[[], T]) -> T:
     """Run ``work`` in one of ``threads``. Returns, even when cancelled, only when it has ended.
 

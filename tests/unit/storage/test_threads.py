@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from mediatheque.domain.errors import UnavailableError
-from mediatheque.storage.threads import Threads, in_thread
-from tests.support.threads import OccupiedThreads, no_more_threads, occupied
+from mediatheque.storage.threads import Threads, in_thread, keep_word_by_default
+from tests.support.threads import OccupiedThreads, no_more_threads, occupied, refuse_threads
 
 __all__ = ["no_more_threads", "occupied"]
 
@@ -69,6 +69,31 @@ def test_a_pool_that_is_closed_refuses() -> None:
 
     with pytest.raises(UnavailableError, match="after shutdown"):
         threads.submit(int)
+
+
+async def test_what_asyncio_is_refused_is_never_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_word_by_default()
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        begun.set()
+        go_on.wait()
+
+    occupied = asyncio.create_task(asyncio.to_thread(occupy))
+    while not begun.is_set():
+        await asyncio.sleep(0.001)
+
+    with monkeypatch.context() as patch:
+        refuse_threads(patch)
+        try:
+            with pytest.raises(UnavailableError, match="can't start new thread"):
+                await asyncio.to_thread(done.set)
+        finally:
+            go_on.set()
+            await occupied
+        await asyncio.to_thread(int)  # comes after whatever was left in the queue
+
+    assert not done.is_set()
 
 
 async def test_a_cancelled_call_returns_when_its_thread_has_ended() -> None:
