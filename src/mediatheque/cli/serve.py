@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from cyclopts import Parameter
-from granian.constants import Interfaces
+from granian.constants import Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
 
 from mediatheque.cli import forks
@@ -166,6 +166,7 @@ def _serve_web(settings: Settings, open_files: int) -> None:
     server = WebProcesses(
         f"{_APPLICATION}:create_app",
         interface=Interfaces.ASGI,
+        runtime_mode=RuntimeModes.st,  # of one thread anyway; the other mode takes longer to wake
         address=settings.host,
         port=settings.port,
         workers=settings.workers,
