@@ -113,12 +113,23 @@ def test_a_part_may_bring_its_bytes_at_once(local_service: Service) -> None:
         "final;/uploads/none",
         f"final;{UNKNOWN}",
         "partial, partial",
+        "final;/uploads/none,/uploads/none",
     ],
 )
 def test_what_names_no_partial_uploads_is_refused(local_service: Service, said: str) -> None:
     answer = post(local_service, Upload_Concat=said, Upload_Length=3 if said == "" else None)
     assert "location" not in answer.headers
     check_error(answer, 400, says="partial upload" if UNKNOWN in said else "Upload-Concat")
+
+
+@pytest.mark.parametrize("said", ["{0},{1}", "{0};{1}", ";{1}", "{0}?a,{1}", "{1}#a", "{0}:{1}"])
+@pytest.mark.parametrize("host", ["", "http://127.0.0.1:5000"])
+def test_parts_are_separated_by_spaces_lest_one_is_lost(
+    local_service: Service, said: str, host: str
+) -> None:
+    parts = [host + partial(local_service, content) for content in (b"abc", b"def")]
+    answer = post(local_service, Upload_Concat=f"final;{said.format(*parts)}")
+    check_error(answer, 400, says="spaces")
 
 
 def test_only_finished_partial_uploads_of_no_other_can_be_joined(local_service: Service) -> None:

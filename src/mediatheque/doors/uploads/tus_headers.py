@@ -3,7 +3,6 @@
 import base64
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from mediatheque.domain.digests import DIGEST_BYTES
 from mediatheque.domain.errors import InvalidError
@@ -28,6 +27,11 @@ CHECKSUMS: Mapping[str, str] = {
     "crc32": "crc32",
 }
 """The algorithms, as tus calls them and as we do."""
+
+# What separates addresses elsewhere is none of them: a part that goes unseen would be lost.
+_PART = re.compile(
+    r"(?:https?://[^/?#,;]+)?(?:/[^/?#,;:]+)*/uploads/([^/?#,;:]+)/?(?:\?[^#,;]*)?", re.IGNORECASE
+)
 
 EXPOSED = (
     "Location",
@@ -159,16 +163,14 @@ def parse_parts(text: str) -> list[str] | None:
 
 
 def _parse_part(address: str) -> str:
-    try:
-        folder, _, upload_id = urlsplit(address).path.rstrip("/").rpartition("/")
-    except ValueError:  # brackets that are none of an IPv6 address
-        folder = upload_id = ""
-    if not folder.endswith("/uploads"):
+    found = _PART.fullmatch(address)
+    if found is None:
         raise InvalidError(
-            f"Upload-Concat names {address[:100]!r}, which is no address of an upload.",
+            f"Upload-Concat names {address[:100]!r}, which is no address of an upload. Addresses "
+            "are separated by spaces.",
             field="Upload-Concat",
         )
-    return upload_id
+    return found[1]
 
 
 def _bad_metadata(what: str) -> InvalidError:
