@@ -76,17 +76,19 @@ def test_what_came_before_a_connection_broke_is_kept(
     check_media(service, ended, CONTENT)
 
 
-def test_a_chunked_body_that_broke_off_is_not_the_end(local_service: Service) -> None:
-    url = created(local_service)
+@pytest.mark.parametrize("length", [None, SENT, SENT + 5], ids=["unknown", "all there", "longer"])
+@pytest.mark.parametrize("more", [b"", b"6\r\n"], ids=["between", "within"])
+def test_a_chunked_body_that_broke_off_is_not_the_end(
+    local_service: Service, length: int | None, more: bytes
+) -> None:
+    options: dict[str, Any] = {} if length is None else {"Upload_Length": length}
+    url = created(local_service, **options)
     said = named(
         Upload_Complete="?1", Upload_Offset=0, Content_Type=PARTIAL, Transfer_Encoding="chunked"
     )
     target = url.removeprefix(local_service.url)
     with connect(local_service) as connection:
-        size = f"{SENT:x}\r\n".encode()
-        connection.sendall(
-            head(local_service, "PATCH", target, said) + size + CONTENT[:SENT] + b"\r\n"
-        )
+        connection.sendall(head(local_service, "PATCH", target, said) + chunk(more))
         time.sleep(0.1)
 
     answer = arrived(local_service, url, SENT)
@@ -94,8 +96,33 @@ def test_a_chunked_body_that_broke_off_is_not_the_end(local_service: Service) ->
     assert answer.headers["upload-offset"] == str(SENT)
     assert answer.headers["upload-complete"] == "?0"
     assert local_service.http.get(url).status_code == 404
-    ended = add(local_service, url, CONTENT[SENT:], offset=SENT, complete="?1")
-    check_media(local_service, ended, CONTENT)
+    rest = CONTENT[SENT:length]
+    ended = add(local_service, url, rest, offset=SENT, complete="?1")
+    check_media(local_service, ended, CONTENT[:SENT] + rest)
+
+
+def test_a_chunked_creation_that_broke_off_is_not_the_end(local_service: Service) -> None:
+    key = fresh()
+    said = named(
+        Upload_Complete="?1", Upload_Length=SENT, Transfer_Encoding="chunked", Idempotency_Key=key
+    )
+    with connect(local_service) as connection:
+        connection.sendall(head(local_service, "POST", "/uploads", said) + chunk())
+        time.sleep(0.2)
+
+    again = iter([CONTENT[:SENT]])  # so that it is chunked as well
+    answer = begin(local_service, again, complete="?1", Upload_Length=SENT, Idempotency_Key=key)
+
+    check_problem(answer, 409, "mismatching-upload-offset")
+    url = answer.headers["location"]
+    check_at(local_service, url, SENT)
+    ended = add(local_service, url, b"", offset=SENT, complete="?1")
+    check_media(local_service, ended, CONTENT[:SENT])
+
+
+def chunk(more: bytes = b"") -> bytes:
+    """Return a chunk that is whole, and what follows it."""
+    return f"{SENT:x}\r\n".encode() + CONTENT[:SENT] + b"\r\n" + more
 
 
 def test_a_creation_that_broke_is_found_by_its_key(local_service: Service) -> None:

@@ -155,11 +155,9 @@ class ResumableUploadService:
             upload = await self._settle_length(held, found, append)
             refused = await self._take(held, upload, append, pieces)
             upload = self._as_of(held, upload)
-            if append.last and upload.length is None and refused is None:
+            is_whole = upload.length in {None, upload.size}
+            if append.last and refused is None and is_whole and not upload.ending:
                 upload = await self._settle(held, upload, length=upload.size, ending=True)
-            elif append.last and refused is not None and upload.ready:
-                # It did not come to its end: nothing was said of the bytes that were taken.
-                upload = await self._settle(held, upload, length=upload.length, ending=False)
             finished = upload.ready
             if finished:
                 await self._finisher.finish(held, upload)
@@ -312,7 +310,8 @@ class ResumableUploadService:
             raise TooLargeError(
                 f"The upload is said to have {length} bytes; at most {self.most_bytes} are taken."
             )
-        ending = append.last is not False
+        # A request whose size nobody knows may break where its bytes happen to be all.
+        ending = append.last is None or (append.last and append.size is not None)
         if (length, ending) == (upload.length, upload.ending):
             return upload
         return await self._settle(held, upload, length=length, ending=ending)

@@ -182,7 +182,7 @@ def _described(request: AnyRequest, destination: Destination | None) -> tuple[Ne
     new = NewUpload(
         destination=replace(destination, filename=named) if named else destination,
         length=length,
-        ending=complete,
+        ending=complete and size is not None,  # else once the request has come to its end
         metadata=metadata,
         digests={name: digest.hex() for name, digest in whole.items()},
         idempotency_key=parse_key(field_value(headers, b"idempotency-key")),
