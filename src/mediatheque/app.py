@@ -36,6 +36,7 @@ from mediatheque.doors.files import errors as files_errors
 from mediatheque.doors.files import routes as files
 from mediatheque.doors.http.bodies import LOCAL_TURNS, REMOTE_TURNS, BodyReader
 from mediatheque.doors.http.conditions import field_value
+from mediatheque.doors.http.cors import PageOptions
 from mediatheque.doors.http.observe import Observe
 from mediatheque.doors.http.origins import OriginGuard
 from mediatheque.doors.http.problems import Door, error_handler, find_door
@@ -132,6 +133,7 @@ def build_app(runtime: Runtime) -> Observe:
                 agent=headers.get("user-agent", ""),
             )
 
+    cors = _cors(settings)
     application = _Application(
         route_handlers=[
             medias.router,
@@ -154,14 +156,15 @@ def build_app(runtime: Runtime) -> Observe:
         before_request=check_origin,
         exception_handlers={Exception: error_handler(DOORS)},
         lifespan=[lambda _: _background(runtime)],
-        cors_config=_cors(settings),
+        cors_config=cors,
         openapi_config=_openapi(),
         # Every body is read in pieces under the limits of doors.http.bodies.
         request_max_body_size=None,
         # Errors are logged by their handler, requests by Observe.
         logging_config=None,
     )
-    return Observe(TusEdge(application), record=_record, count=record_bytes)
+    edge = TusEdge(PageOptions(application, cors))
+    return Observe(edge, record=_record, count=record_bytes)
 
 
 def _dependencies(runtime: Runtime, bodies: BodyReader) -> dict[str, Provide]:

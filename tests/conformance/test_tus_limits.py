@@ -177,4 +177,12 @@ def test_a_page_that_is_not_allowed_does_nothing(strict: Service) -> None:
 def test_what_is_no_preflight_asks_what_the_server_can(strict: Service, origin: str | None) -> None:
     headers = {} if origin is None else {"Origin": strict.url if origin == "own" else origin}
     answer = strict.http.options("/uploads", headers=headers)
+    other_door = strict.http.options("/medias/files/x", headers=headers)
     assert (answer.status_code, answer.headers["tus-version"]) == (204, "1.0.0")
+    for one in (answer, other_door):
+        assert one.headers["upload-limit"] == f"max-size=1000, max-age={LIFETIME}"
+        allowed = one.headers.get("access-control-allow-origin")
+        assert allowed == (PAGE if origin == PAGE else None)
+        if allowed:
+            exposed = one.headers["access-control-expose-headers"]
+            assert {"Tus-Version", "Upload-Limit"} <= set(exposed.split(", "))

@@ -18,9 +18,8 @@ class TusEdge:
     """ASGI middleware in front of the routes: nothing but ``/uploads`` is touched.
 
     A POST with ``X-HTTP-Method-Override`` becomes the request that it names, before anything asks
-    which one it is, and an OPTIONS that is no preflight gets to the routes. Every answer has
-    ``Tus-Resumable``, also that to an address or a method that does not exist, and no answer to
-    HEAD may be kept: where an upload is changes.
+    which one it is. Every answer has ``Tus-Resumable``, also that to an address or a method that
+    does not exist, and no answer to HEAD may be kept: where an upload is changes.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -33,9 +32,6 @@ class TusEdge:
             await self._app(scope, receive, send)
             return
         overridden = _override(scope)
-        if scope["method"] == "OPTIONS" and not _is_preflight(scope):
-            # The framework takes whatever OPTIONS comes from a page for a preflight.
-            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"origin"]
         if overridden and scope["method"] == "HEAD":
             # The server knows of no HEAD, and would wait for the body that the headers describe.
             send = _without_body(send)
@@ -49,10 +45,6 @@ def _override(scope: Any) -> bool:
         return False
     scope["method"] = method
     return True
-
-
-def _is_preflight(scope: Any) -> bool:
-    return field_value(scope["headers"], b"access-control-request-method") is not None
 
 
 def _as_tus(send: Send, *, uncached: bool) -> Send:

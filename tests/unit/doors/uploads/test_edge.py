@@ -21,13 +21,6 @@ async def echo(scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": BODY, "more_body": False})
 
 
-async def tell_origin(scope: Any, _receive: Any, send: Any) -> None:
-    """Answer with the origin of the request."""
-    headers = [pair for pair in scope["headers"] if pair[0] == b"origin"]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
 async def answered(method: str, path: str, override: str | None = None) -> Exchange:
     """Return what comes through the edge."""
     headers = {} if override is None else {"X-HTTP-Method-Override": override}
@@ -68,20 +61,3 @@ async def test_a_post_that_became_a_head_is_answered_without_a_body() -> None:
     assert "content-type" not in answer.headers
     assert answer.answer_body == b""
     assert answer.finished
-
-
-@pytest.mark.parametrize(
-    ("method", "more", "kept"),
-    [
-        ("OPTIONS", {}, False),
-        ("OPTIONS", {"Access-Control-Request-Method": "POST"}, True),
-        ("POST", {}, True),
-    ],
-    ids=["question", "preflight", "creation"],
-)
-async def test_an_options_that_is_no_preflight_looks_like_one_of_no_page(
-    method: str, more: dict[str, str], kept: bool
-) -> None:
-    headers = {"Origin": "https://app.example.org", **more}
-    answer = await Exchange().run(TusEdge(tell_origin), http_scope(method, "/uploads", headers))
-    assert ("origin" in answer.headers) is kept
