@@ -17,6 +17,7 @@ from mediatheque.client import (
     ConnectionLostError,
     ForbiddenError,
     IntegrityError,
+    InvalidError,
     Media,
     SourceChangedError,
 )
@@ -313,6 +314,17 @@ async def test_an_upload_whose_address_was_taken_is_finished_once_that_is_free(
 
     assert (media.resource, await stored(shaky, media)) == (resource, source.read_bytes())
     assert proxy.count("PATCH /uploads/") == 0
+
+
+@pytest.mark.parametrize("refused", [{"tags": ["x" * 101]}, {"project_id": "p" * 5000}])
+async def test_of_an_upload_that_cannot_be_created_nothing_is_remembered(
+    client: AsyncClient, source: Path, way: str, states: Path, refused: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidError):
+        await client.medias.upload(source, resume=True, **refused)
+
+    assert list(states.iterdir()) == []
+    assert await listed(client, source) == []
 
 
 async def test_what_is_said_of_a_file_is_kept(client: AsyncClient, source: Path, way: str) -> None:

@@ -61,10 +61,10 @@ class UploadState(Struct):
         """Tell whether it is of this subject, and its parts are all of that, in order."""
         end = 0
         for part in self.parts:
-            if part.start != end or part.size <= 0:
+            if part.start != end or part.size <= 0 or not part.key:
                 return False
             end += part.size
-        return self.subject == subject and end == subject.size
+        return bool(self.key) and self.subject == subject and end == subject.size
 
 
 def state_folder() -> Path:

@@ -34,6 +34,7 @@ _REMEMBERED_BYTES = 1 << 20
 """What is smaller is sent again as fast as it could be gone on with."""
 
 _NOT_JOINABLE = frozenset({400, 404, 410})
+_NEVER_CREATED = frozenset({400, 413})
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -97,7 +98,8 @@ async def _send_or_give_up(upload: "_Upload", resource: str | None, *, remembere
         await upload.send(resource)
     except (ClientError, OSError) as error:
         left = remembered or isinstance(error, RetryableError)
-        if isinstance(error, SourceChangedError) or not left:
+        refused = isinstance(error, ClientError) and error.status in _NEVER_CREATED
+        if isinstance(error, SourceChangedError) or not left or (refused and not upload.begun):
             await upload.give_up()
         raise
 
@@ -121,6 +123,12 @@ class _Upload:
         self._file = file
         self._on_progress = on_progress
         self._parts: list[PartUpload] = []
+        self._continued = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether the server may have some of it, from this run or an earlier one."""
+        return self._continued or any(part.id is not None for part in self._parts)
 
     @property
     def crc(self) -> RunningCrc:
@@ -136,6 +144,7 @@ class _Upload:
         ``resource`` is the address that the media shall have.
         """
         state = self._file.load() if self._file is not None else None
+        self._continued = state is not None
         if state is not None and state.joining is not None:
             if await self._join_again(state, state.joining):
                 return

@@ -130,6 +130,15 @@ def test_a_state_that_does_not_fit_the_file_is_none(
     assert loaded(subject()) is None
 
 
+@pytest.mark.parametrize(("part", "whole"), [("", "key"), ("key", "")])
+def test_a_state_without_a_key_is_none(part: str, whole: str) -> None:
+    file = StateFile(subject())
+    file.save(UploadState(subject(), [PartState(0, 10, part)], whole))
+    file.close()
+
+    assert loaded(subject()) is None
+
+
 def test_what_else_lies_there_for_weeks_is_in_nobodys_way() -> None:
     (state_folder() / "folder").mkdir()
     os.utime(state_folder() / "folder", (1, 1))
