@@ -297,7 +297,8 @@ async def test_an_upload_whose_address_was_taken_is_finished_once_that_is_free(
     resource = uuid.uuid4().hex
     taken = "is taken by another media" if way == "whole" else "already exists"
 
-    def take(done: int, _total: int) -> None:
+    def take(done: int, total: int) -> None:
+        at_leisure(done, total)
         if SIZE // 2 < done <= SIZE // 2 + MIB:
             form = {"media": ("x", b"x")}
             local_service.http.post(f"/medias/files/{resource}", files=form)
