@@ -113,9 +113,7 @@ async def test_only_missing_parts_are_sent_when_an_upload_is_continued(
 
     stored = await send(store, path, sending=sending)
 
-    for number in (4, 5, 6):  # each once, or twice where the store was slow to answer
-        assert proxy.count(f"^PUT .*partNumber={number}&") >= 1
-    assert proxy.count(PARTS) == proxy.count("^PUT .*partNumber=[456]&")
+    assert proxy.count(PARTS) == proxy.count("^PUT .*partNumber=[456]") == 3
     assert proxy.count(BEGIN) == 0
     assert sending.total == stored.size == len(CONTENT)
     assert await get(store, KEY) == CONTENT
