@@ -1,14 +1,11 @@
 """OPTIONS of pages of other origins that ask what the server can."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar.config.cors import CORSConfig
 
+from mediatheque.doors.http.answers import ASGIApp, Send, with_headers
 from mediatheque.doors.http.conditions import field_value
-
-ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
-Send = Callable[[Any], Awaitable[None]]
 
 
 class PageOptions:
@@ -42,11 +39,6 @@ def _readable(send: Send, cors: CORSConfig, origin: str) -> Send:
         added["Vary"] = "Origin"
         if cors.is_origin_allowed(origin):
             added["Access-Control-Allow-Origin"] = origin
-    fields = [(name.lower().encode(), value.encode()) for name, value in added.items()]
-
-    async def answer(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *fields]}
-        await send(message)
-
-    return answer
+    return with_headers(
+        send, [(name.lower().encode(), value.encode()) for name, value in added.items()]
+    )

@@ -4,12 +4,13 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from mediatheque.domain.errors import DisconnectedError
+from mediatheque.doors.http.answers import ASGIApp
 from mediatheque.doors.http.conditions import field_value
 from mediatheque.telemetry.logs import REQUEST_ID, get_logger
 
@@ -29,7 +30,6 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _MAX_LOGGED_PATH = 1024
 
-ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 Record = Callable[[str, str, int, float], None]
 Count = Callable[[int, int], None]
 

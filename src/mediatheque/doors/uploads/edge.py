@@ -1,16 +1,15 @@
 """What tus wants of every request and answer, whoever answers it."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
+from mediatheque.doors.http.answers import ASGIApp, Send, with_headers
 from mediatheque.doors.http.conditions import field_value
 from mediatheque.doors.uploads.errors import DOOR
 from mediatheque.doors.uploads.tus_headers import VERSION
 
-ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
-Send = Callable[[Any], Awaitable[None]]
-
 _OVERRIDING = frozenset({"PATCH", "DELETE", "HEAD"})
+_OF_TUS = ((b"tus-resumable", VERSION.encode()),)
+_UNCACHED = (*_OF_TUS, (b"cache-control", b"no-store"))
 _DESCRIBES_BODY = frozenset({b"content-length", b"content-type"})
 
 
@@ -35,7 +34,8 @@ class TusEdge:
         if overridden and scope["method"] == "HEAD":
             # The server knows of no HEAD, and would wait for the body that the headers describe.
             send = _without_body(send)
-        await self._app(scope, receive, _as_tus(send, uncached=scope["method"] == "HEAD"))
+        added = _UNCACHED if scope["method"] == "HEAD" else _OF_TUS
+        await self._app(scope, receive, with_headers(send, added))
 
 
 def _override(scope: Any) -> bool:
@@ -45,18 +45,6 @@ def _override(scope: Any) -> bool:
         return False
     scope["method"] = method
     return True
-
-
-def _as_tus(send: Send, *, uncached: bool) -> Send:
-    async def answer(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            headers = [(b"tus-resumable", VERSION.encode()), *message.get("headers", ())]
-            if uncached:
-                headers.append((b"cache-control", b"no-store"))
-            message = {**message, "headers": headers}
-        await send(message)
-
-    return answer
 
 
 def _without_body(send: Send) -> Send:
