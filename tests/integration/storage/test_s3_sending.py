@@ -76,12 +76,17 @@ async def stop_with_three_parts(
     """Stop a sending when the store has three of six parts; return the upload's id."""
     proxy.faults.append(Fault("partNumber=[456]", Harm.CUT, times=99))
     sending = Recorder()
-    sending.on_advance = lambda total: sending.stop.set() if total >= 3 * PART else None
     with monkeypatch.context() as patched:
         patched.setattr(s3_bucket, "_PAUSES", (60.0,) * 4)
+        begun = asyncio.create_task(send(store, path, sending=sending))
+        # Until the last three were cut one may be under way, and be seen only after this.
+        async with asyncio.timeout(20):
+            while sending.total < 3 * PART or proxy.count("partNumber=[456]") < 3:
+                await asyncio.sleep(0.01)
+        sending.stop.set()
         started = time.monotonic()
         with pytest.raises(StoppedError):
-            await send(store, path, sending=sending)
+            await begun
         assert time.monotonic() - started < 20
     assert sending.total == 3 * PART
     proxy.faults.clear()
