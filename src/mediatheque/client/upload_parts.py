@@ -67,10 +67,10 @@ class PartUpload:
                 arrived = await self._send_from(found.arrived, most)
                 found = Found(arrived, arrived == self.stretch.size)
                 most = self.stretch.size
+                retries.progressed()
             except ClientError as error:
                 if not self._can_go_on(error):
                     raise
-                await self._connection.pause_after(error, retries)
                 before, found = found, await self._find()
                 if found.refused and error.status == _CONFLICT:
                     raise
@@ -79,6 +79,9 @@ class PartUpload:
                 else:
                     # Who refuses while we send is not heard; a short body it lets come to its end.
                     most = PIECE_BYTES
+                if not found.finished:
+                    # Only now, as a request that breaks may have gone on well for hours.
+                    await self._connection.pause_after(error, retries)
         await self.digest(self.stretch.size)
 
     async def digest(self, end: int) -> None:

@@ -1,7 +1,9 @@
+import itertools
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,9 +11,11 @@ from mediatheque.client import (
     AsyncClient,
     ConnectionLostError,
     InvalidError,
+    NotFoundError,
     NotUnderstoodError,
     SourceChangedError,
     StorageFullError,
+    retries,
 )
 from mediatheque.client.digest import RunningCrc
 from mediatheque.client.sources import Stretch, opened
@@ -163,6 +167,36 @@ async def test_who_refuses_while_bytes_come_is_heard_with_a_shorter_body(tmp_pat
 
     assert server.lines()[:4] == ["POST /uploads", "POST /uploads", *_AT_ONE]
     assert len(server.asked[3].body) == MIB
+
+
+async def test_the_patience_begins_anew_with_whatever_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "film").write_bytes(bytes(3 * MIB))
+    hours = itertools.count(0, 3600)  # from one failure to the next
+    monkeypatch.setattr(retries, "time", SimpleNamespace(monotonic=lambda: float(next(hours))))
+
+    def at(status: str, offset: int) -> bytes:
+        headers = f"Location: /uploads/1\r\nUpload-Offset: {offset}\r\n"
+        return answer(status, headers=headers)
+
+    first = (BROKEN, at("201 Created", 0), at("200 OK", 0))
+    while_sent = (BROKEN, at("200 OK", MIB))
+    between = (at("204 No Content", 2 * MIB), BROKEN, at("200 OK", 2 * MIB))
+    rest = (at("204 No Content", 3 * MIB), NOT_HERE)
+    async with (
+        scripted(*first, *while_sent, *between, *rest) as server,
+        AsyncClient(server.url, timeout=5, patience=60) as client,
+    ):
+        with pytest.raises(NotFoundError, match="There is nothing here"):
+            await client.medias.upload(tmp_path / "film", resume=True)
+
+    assert server.lines() == [
+        *["POST /uploads", "POST /uploads", "HEAD /uploads/1"],
+        *["PATCH /uploads/1", "HEAD /uploads/1"],
+        *["PATCH /uploads/1", "PATCH /uploads/1", "HEAD /uploads/1"],
+        *["PATCH /uploads/1", "GET /medias/info/1"],
+    ]
 
 
 async def test_it_is_remembered_until_it_is_verified(
