@@ -89,12 +89,18 @@ class ResumableFinisher:
             await self._stage(held, upload, upload.destination.file_id)
             return
         media = await self._joined(held, upload)
+        if upload.digests:
+            # A sweep tries it every minute: what has no chance need not be read whole.
+            await self._find_existing(media, owner=None)
         await self._check_digests(held, upload, media.object_key)
         left = {segment.object_key for segment in held.intake.segments} - {media.object_key}
         try:
             await self._record(held, upload, media)
         except ExistsError:
-            await self._record_existing(held, upload, await self._existing(upload, media))
+            existing = await self._find_existing(media, owner=owner_scope(_creator(upload)))
+            if existing is None:
+                raise _taken(media) from None
+            await self._record_existing(held, upload, existing)
             left.add(media.object_key)
         metrics.UPLOADS.labels("kept").inc()
         await self._uploads.delete_objects([key for key in left if keys.is_original(key)])
@@ -256,21 +262,26 @@ class ResumableFinisher:
             media_id=media.id,
         )
 
-    async def _existing(self, upload: ResumableUpload, media: Media) -> Media:
-        """Return the media that has the address, if its bytes are the same."""
+    async def _find_existing(self, media: Media, *, owner: str | None) -> Media | None:
+        """Return the media with the same bytes at the same address, if it is that ``owner``'s.
+
+        Raises ExistsError when one with other bytes is there.
+        """
         async with self._database.read() as connection:
-            found = await medias.find_address(
-                connection, media.resource, media.key, owner=owner_scope(_creator(upload))
-            )
-        if found is not None and found.same_bytes(
+            found = await medias.find_address(connection, media.resource, media.key, owner=owner)
+        if found is not None and not found.same_bytes(
             size=media.size, blake3=media.blake3, crc64nvme=media.crc64nvme
         ):
-            return found
-        where = media.resource + (f" with the key {media.key}" if media.key else "")
-        raise ExistsError(
-            f"The bytes have arrived, and the resource {where} is taken by another media. "
-            "Delete that one, then ask for this upload again; or let it expire."
-        )
+            raise _taken(media)
+        return found
+
+
+def _taken(media: Media) -> ExistsError:
+    where = media.resource + (f" with the key {media.key}" if media.key else "")
+    return ExistsError(
+        f"The bytes have arrived, and the resource {where} is taken by another media. "
+        "Delete that one, then ask for this upload again; or let it expire."
+    )
 
 
 def _creator(upload: ResumableUpload) -> Principal:

@@ -1,8 +1,9 @@
 """From the bytes of resumable uploads to medias, whatever happens in between."""
 
 import asyncio
+import hashlib
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,34 @@ async def test_an_address_that_others_have_taken_meanwhile_keeps_the_bytes_until
     await is_kept(stage, upload)
 
 
+async def test_what_has_no_address_is_not_read_again_and_again(
+    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(3 << 20)
+    promised = {"sha-256": hashlib.sha256(content).hexdigest()}
+    upload = await stage.create(len(content), resource="film", digests=promised)
+    taken = a_media(resource="film")
+    await add_medias(stage.database, taken)
+    read = LocalStore.read
+    passed: list[bytes] = []
+
+    async def counted(self: LocalStore, *arguments: Any) -> AsyncIterator[bytes]:
+        async for piece in read(self, *arguments):
+            passed.append(piece)
+            yield piece
+
+    monkeypatch.setattr(LocalStore, "read", counted)
+    with pytest.raises(ExistsError, match="taken by another media"):
+        await stage.append(upload, content)
+    await stage.age(upload, seconds=60)
+    await stage.uploads.sweep()
+    assert sum(map(len, passed)) < 1 << 20
+
+    await stage.delete(taken)
+    assert (await stage.find(upload)).state is ResumableState.COMPLETE
+    assert sum(map(len, passed)) > len(content)
+
+
 async def test_an_upload_that_cannot_be_finished_can_be_given_up(stage: ResumableStage) -> None:
     upload = await stage.create(6, resource="film")
     await add_medias(stage.database, a_media(resource="film"))
@@ -321,14 +350,15 @@ async def test_the_media_at_the_address_may_be_deleted_just_then(
 ) -> None:
     first, second = [await stage.create(6, resource="film") for _ in range(2)]
     await stage.append(first, b"abcdef")
-    existing = ResumableFinisher._existing
+    existing = ResumableFinisher._find_existing
 
-    async def delete(self: ResumableFinisher, *arguments: Any) -> Any:
-        found = await existing(self, *arguments)
+    async def delete(self: ResumableFinisher, *arguments: Any, **options: Any) -> Any:
+        found = await existing(self, *arguments, **options)
+        assert found is not None
         await stage.delete(found)
         return found
 
-    monkeypatch.setattr(ResumableFinisher, "_existing", delete)
+    monkeypatch.setattr(ResumableFinisher, "_find_existing", delete)
     with pytest.raises(UnavailableError, match="deleted just now"):
         await stage.append(second, b"abcdef")
 
