@@ -285,10 +285,19 @@ def test_an_upload_of_tus_goes_on_in_this_protocol(local_service: Service) -> No
 def test_an_address_that_was_taken_meanwhile_is_told(local_service: Service) -> None:
     name = fresh()
     url = created(local_service, CONTENT[:HALF], path=f"/medias/files/{name}")
-    upload(local_service, name, b"other bytes")
+    other = upload(local_service, name, b"other bytes")
 
     answer = add(local_service, url, CONTENT[HALF:], offset=HALF, complete="?1")
 
     check_problem(answer, 409, says=name)
     assert answer.headers["upload-complete"] == "?1"
     assert local_service.http.get(f"/medias/files/{name}").content == b"other bytes"
+    again = add(local_service, url, b"", offset=len(CONTENT))
+    check_problem(again, 400, "completed-upload", says="takes no more")
+    unsure = add(local_service, url, iter([b""]), offset=len(CONTENT), complete="?1")
+    check_problem(unsure, 409, says=name)
+
+    assert local_service.http.delete(f"/api/file/{other['id']}").status_code == 200
+
+    check_at(local_service, url, len(CONTENT), complete=True)
+    assert local_service.http.get(f"/medias/files/{name}").content == CONTENT

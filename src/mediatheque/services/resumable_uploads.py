@@ -290,6 +290,8 @@ class ResumableUploadService:
         self, held: HeldIntake, upload: ResumableUpload, append: Append
     ) -> ResumableUpload:
         """Write down what a request tells of the length, before any of its bytes."""
+        if upload.ready and append.last is False:
+            raise UploadCompleteError("The upload was said to be complete, and takes no more.")
         length = append.length
         if append.last and append.size is not None:
             end = append.offset + append.size
@@ -311,7 +313,8 @@ class ResumableUploadService:
                 f"The upload is said to have {length} bytes; at most {self.most_bytes} are taken."
             )
         # A request whose size nobody knows may break where its bytes happen to be all.
-        ending = append.last is None or (append.last and append.size is not None)
+        known = append.last is None or (append.last and append.size is not None)
+        ending = known or upload.ready
         if (length, ending) == (upload.length, upload.ending):
             return upload
         return await self._settle(held, upload, length=length, ending=ending)
