@@ -35,7 +35,6 @@ from mediatheque.domain.resumable_uploads import (
 from mediatheque.services.held_intake import HeldIntake, HoldLostError
 from mediatheque.services.inflow import Inflow
 from mediatheque.services.intake import (
-    IntakeBusyError,
     IntakeGoneError,
     IntakeService,
 )
@@ -46,7 +45,6 @@ from mediatheque.services.resumable_sweep import ResumableSweeper
 from mediatheque.telemetry import metrics
 
 _PATIENCE_SECONDS = 10.0
-_LOOK_PATIENCE_SECONDS = 2.0
 _MOST_KNOWN = 200
 """Uploads of which a process remembers what they were, so as not to ask at every request."""
 
@@ -176,25 +174,21 @@ class ResumableUploadService:
     async def find(self, principal: Principal, upload_id: str) -> ResumableUpload:
         """Return an upload as it is once nobody adds to it; who does is asked to stop.
 
-        One that has all its bytes is finished first, if a crash has prevented that. Raises
-        NotFoundError, UploadExpiredError, IntakeBusyError for one that somebody else is finishing
-        or died over, and what ``finish`` of the finisher raises.
+        One that has all its bytes is finished first. Raises NotFoundError, UploadExpiredError,
+        IntakeBusyError when somebody else does not let go of it, who may yet acknowledge more, and
+        what ``finish`` of the finisher raises.
         """
         upload = await self.peek(principal, upload_id)
         if upload.state is not ResumableState.RECEIVING:
             return upload
-        patience = _PATIENCE_SECONDS if upload.ready else _LOOK_PATIENCE_SECONDS
         try:
-            async with self._intake.hold(upload.id, patience=patience, insist=True) as held:
+            async with self._intake.hold(
+                upload.id, patience=_PATIENCE_SECONDS, insist=True
+            ) as held:
                 upload = await self.peek(principal, upload_id)
                 if not upload.ready:
                     return upload
                 await self._finisher.finish(held, upload)
-        except IntakeBusyError:
-            upload = await self.peek(principal, upload_id)
-            if upload.ready:  # to clients its offset would say that there is a media
-                raise
-            return upload
         except IntakeGoneError:
             pass  # it was finished or given up just now
         return await self.peek(principal, upload_id)

@@ -23,7 +23,10 @@ from mediatheque.domain.resumable_uploads import (
     UploadCompleteError,
 )
 from mediatheque.services import resumable_uploads
+from mediatheque.services.intake import IntakeBusyError
+from mediatheque.storage.intakes import Appended
 from mediatheque.storage.local import LocalStore
+from mediatheque.storage.local_appender import LocalAppender
 from tests.support.resumable import ALICE, BOB, ResumableStage, endless
 
 
@@ -204,6 +207,31 @@ async def test_a_newer_request_takes_over_within_a_second(stage: ResumableStage)
     with pytest.raises(StoppedError):
         await stalled
     assert await stage.content(upload.id) == b"abcdef"
+
+
+async def test_where_an_upload_is_is_not_told_while_it_may_go_on(
+    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resumable_uploads, "_PATIENCE_SECONDS", 0.3)
+    upload = await stage.create(6)
+    flush = LocalAppender.flush
+    flushing, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(self: LocalAppender) -> Appended:
+        flushing.set()
+        await goes_on.wait()
+        return await flush(self)
+
+    monkeypatch.setattr(LocalAppender, "flush", slow)
+    adding = asyncio.create_task(stage.append(upload, b"abc"))
+    await flushing.wait()
+    with pytest.raises(IntakeBusyError):
+        await stage.find(upload)
+    looking = asyncio.create_task(stage.find(upload))
+    goes_on.set()
+
+    assert (await looking).size == 3
+    assert (await stage.append(await adding, b"def")).state is ResumableState.COMPLETE
 
 
 async def test_of_many_that_send_the_same_bytes_one_is_served(stage: ResumableStage) -> None:
