@@ -2,12 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
 from tests.faults.clients import announce, confirm, content_of, listed_files, put, upload
 from tests.faults.remains import objects_in, upload_rows
 from tests.faults.victim import Victim
+from tests.support import door_uploads, resumption
 from tests.support.proxy import Fault, Harm, answer, run_proxy
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.service import s3_settings
@@ -31,13 +33,18 @@ async def test_uploads_are_503_while_the_store_is_away_and_work_when_it_is_back(
             with httpx.Client(trust_env=False) as direct:
                 sent = await asyncio.to_thread(put, direct, ticket, CONTENT)
             assert sent.status_code == 200
+            halves = CONTENT[:100_000], CONTENT[100_000:]
+            parts = [await asyncio.to_thread(door_uploads.partial, service, one) for one in halves]
 
             away.times = 1_000_000
-            media, file, ready, health = await asyncio.gather(
+            concat = f"final;{' '.join(parts)}"
+            media, file, ready, health, joined, empty = await asyncio.gather(
                 asyncio.to_thread(upload, http, "media", CONTENT),
                 asyncio.to_thread(confirm, http, ticket),
                 asyncio.to_thread(http.get, "/ready"),
                 asyncio.to_thread(http.get, "/health"),
+                asyncio.to_thread(door_uploads.post, service, Upload_Concat=concat),
+                asyncio.to_thread(resumption.begin, service, complete="?1"),
             )
 
             assert media.status_code == 503
@@ -50,7 +57,10 @@ async def test_uploads_are_503_while_the_store_is_away_and_work_when_it_is_back(
             assert seaweedfs.bucket in ready.json()["checks"]["store"]
             assert ready.json()["checks"]["database"] == "ok"
             assert health.status_code == 200
-            everything = media.text + file.text + ready.text + service.log.read_text()
+            door_uploads.check_error(joined, 503, says=seaweedfs.bucket)
+            resumption.check_problem(empty, 503, says=seaweedfs.bucket)
+            answers = [media, file, ready, joined, empty]
+            everything = "".join(one.text for one in answers) + service.log.read_text()
             assert seaweedfs.secret_key not in everything
             assert await asyncio.to_thread(listed_files, http) == {}
 
@@ -65,8 +75,14 @@ async def test_uploads_are_503_while_the_store_is_away_and_work_when_it_is_back(
             for link in links.values():
                 found = await asyncio.to_thread(http.get, link)
                 assert found.content == CONTENT
-            # Nothing half-done: two files, two objects, no upload under way.
+            # What was created is where the answer has told, and is finished by who asks for it.
+            for one, content in ((joined, CONTENT), (empty, b"")):
+                path = urlsplit(one.headers["location"]).path
+                found = await asyncio.to_thread(door_uploads.look, service, path)
+                door_uploads.check_offset(found, len(content), length=len(content))
+                await asyncio.to_thread(door_uploads.check_bytes, service, path, content)
+            # Nothing half-done: as many objects as medias and files, no upload under way.
             assert await asyncio.to_thread(upload_rows, service) == 0
         finally:
             await asyncio.to_thread(service.close)
-    assert len(objects_in(seaweedfs, PREFIX)) == 2
+    assert len(objects_in(seaweedfs, PREFIX)) == 4

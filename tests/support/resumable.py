@@ -89,10 +89,11 @@ class ResumableStage:
         meta: dict[str, str] | None = None,
         **options: Any,
     ) -> ResumableUpload:
-        """Create an upload."""
+        """Create an upload, and finish it if it needs no bytes."""
         destination = Destination(filename=filename, resource=resource, meta=meta)
         new = NewUpload(destination=destination, length=length, **options)
-        return await self.uploads.create(principal, new)
+        upload = await self.uploads.create(principal, new)
+        return await self.find(upload, principal) if upload.ready else upload
 
     async def append(
         self, upload: ResumableUpload, *body: bytes, offset: int | None = None, **options: Any
@@ -132,9 +133,10 @@ class ResumableStage:
         resource: str | None = None,
         **options: Any,
     ) -> ResumableUpload:
-        """Make one upload of partial ones."""
+        """Make one upload of partial ones, and finish it."""
         new = NewUpload(destination=Destination(filename="a.txt", resource=resource), **options)
-        return await self.uploads.concatenate(principal, new, [str(one.id) for one in parts])
+        final = await self.uploads.concatenate(principal, new, [str(one.id) for one in parts])
+        return await self.find(final, principal) if final.ready else final
 
     async def find(self, upload: ResumableUpload, principal: Principal = ALICE) -> ResumableUpload:
         """Return an upload as HEAD does."""

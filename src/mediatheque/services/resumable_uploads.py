@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from uuid import UUID
 
 from mediatheque.catalog import medias, resumable_uploads
 from mediatheque.catalog.database import Database
@@ -94,10 +93,10 @@ class ResumableUploadService:
         self._known: dict[str, ResumableUpload] = {}
 
     async def create(self, principal: Principal, new: NewUpload) -> ResumableUpload:
-        """Create an upload; one whose length is 0 is finished at once.
+        """Create an upload; one whose length is 0 is ready, and ``find`` finishes it.
 
-        Again with the same idempotency key: return the one that there is, which may have bytes or
-        be finished.
+        Again with the same idempotency key: return the one that there is, which may have bytes, be
+        ready or finished.
 
         With the ``file_id`` of an announced file as its destination, as
         ``FileService.check_signature`` gives it to who has the signed URL, it takes the bytes of
@@ -105,23 +104,22 @@ class ResumableUploadService:
         earlier attempts, and ``FileService.confirm`` works as ever. The upload then is COMPLETE
         without a media.
 
-        Raises what ``ResumableCreator.create`` raises, UploadExpiredError when that one has
-        expired just now, and what ``finish`` of the finisher does.
+        Raises what ``ResumableCreator.create`` raises, and UploadExpiredError when that one has
+        expired just now.
         """
         created = await self._creator.create(principal, new)
         by_signature = new.destination.file_id is not None
-        return await self._begun(LOCAL_OPERATOR if by_signature else principal, created)
+        return await self.peek(LOCAL_OPERATOR if by_signature else principal, str(created))
 
     async def concatenate(
         self, principal: Principal, new: NewUpload, part_ids: Sequence[str]
     ) -> ResumableUpload:
-        """Make one upload of the bytes of partial ones, in this order, and finish it.
+        """Make one upload of the bytes of partial ones, in this order; ``find`` finishes it.
 
-        Raises what ``ResumableCreator.concatenate`` raises, and what ``finish`` of the finisher
-        does.
+        Raises what ``ResumableCreator.concatenate`` raises, and UploadExpiredError as ``create``.
         """
         created = await self._creator.concatenate(principal, new, part_ids)
-        return await self._begun(principal, created)
+        return await self.peek(principal, str(created))
 
     async def append(
         self,
@@ -249,11 +247,6 @@ class ResumableUploadService:
         self._known[str(upload.id)] = upload
         if len(self._known) > _MOST_KNOWN:
             del self._known[next(iter(self._known))]
-
-    async def _begun(self, principal: Principal, created: UUID) -> ResumableUpload:
-        """Return an upload that was created, finished when that needs no more bytes."""
-        upload = await self.peek(principal, str(created))
-        return await self.find(principal, str(created)) if upload.ready else upload
 
     async def _find_open(self, principal: Principal, upload_id: str) -> ResumableUpload:
         """Return an upload that takes bytes."""

@@ -85,7 +85,8 @@ async def test_bytes_of_several_requests_become_those_of_the_file(stage: Resumab
 async def test_a_file_without_bytes_needs_no_more(stage: ResumableStage) -> None:
     file_id = await announced(stage, 0)
 
-    assert (await create(stage, file_id)).state is ResumableState.COMPLETE
+    upload = await create(stage, file_id)
+    assert (await stage.find(upload)).state is ResumableState.COMPLETE
 
     await is_kept(stage, file_id, b"")
 

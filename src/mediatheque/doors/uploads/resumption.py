@@ -150,6 +150,8 @@ async def _create(
     exchange.announce_limits()
     upload = await exchange.uploads.create(exchange.principal, new)
     exchange.headers["Location"] = f"{exchange.base}/uploads/{upload.id}"
+    if upload.ready:
+        upload = await exchange.finish(upload)
     if upload.state is ResumableState.COMPLETE:
         await bodies.pass_over(request, limit=upload.length)
     elif said.last or content_length(request) != 0:

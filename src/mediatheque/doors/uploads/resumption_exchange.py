@@ -1,8 +1,8 @@
 """One request of HTTP's own resumable uploads, and what its answer says, also of an error."""
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -91,18 +91,21 @@ class Exchange:
         """
         bodies.ask(self.request)
         stopping = asyncio.Event()
-        try:
-            async with aclosing(bodies.pieces(self.request, stopping=stopping)) as pieces:
-                return await self.uploads.append(
-                    self.principal, upload_id, pieces, append=said, stopping=stopping
-                )
-        except DisconnectedError:
-            raise
-        except MediathequeError as error:
-            named = self._named(error, await self._look_again(upload_id))
-            if named is error:
-                raise
-            raise named from error
+        async with (
+            self._telling(upload_id),
+            aclosing(bodies.pieces(self.request, stopping=stopping)) as pieces,
+        ):
+            return await self.uploads.append(
+                self.principal, upload_id, pieces, append=said, stopping=stopping
+            )
+
+    async def finish(self, upload: ResumableUpload) -> ResumableUpload:
+        """Finish an upload that has all its bytes; return it as it is then.
+
+        Raises what ``find`` of the service does, with the state of the upload in ``headers``.
+        """
+        async with self._telling(str(upload.id)):
+            return await self.uploads.find(self.principal, str(upload.id))
 
     async def conclude(self, upload: ResumableUpload) -> Response[Any]:
         """Return the answer to the request that ended an upload: that of what it is for."""
@@ -141,6 +144,19 @@ class Exchange:
         self.headers["Upload-Limit"] = limit_of(
             upload, self.version, most_bytes=self.uploads.most_bytes
         )
+
+    @asynccontextmanager
+    async def _telling(self, upload_id: str) -> AsyncIterator[None]:
+        """Let the answer to an error in the block tell where an upload is, and name the error."""
+        try:
+            yield
+        except DisconnectedError:
+            raise
+        except MediathequeError as error:
+            named = self._named(error, await self._look_again(upload_id))
+            if named is error:
+                raise
+            raise named from error
 
     async def _look_again(self, upload_id: str) -> ResumableUpload | None:
         """Return an upload after an error, and let the answer tell where it is."""

@@ -38,27 +38,27 @@ async def create(
     request: AnyRequest, services: Services, bodies: BodyReader, settings: Settings
 ) -> Response[None]:
     """Create an upload, with its first bytes when the request has a body."""
-    uploads = services.resumable_uploads
+    uploads, principal = services.resumable_uploads, resolve_principal()
     parts = read_parts(request)
     new = read_new(request, final=parts is not None)
     first = None
     if parts is not None:
-        upload = await uploads.concatenate(resolve_principal(), new, parts)
+        upload = await uploads.concatenate(principal, new, parts)
     else:
         first = read_first(request, new.length)
-        upload = await uploads.create(resolve_principal(), new)
+        upload = await uploads.create(principal, new)
+    upload_id = str(upload.id)
     location = {"Location": address(request, settings, upload.id)}
-    if first is not None:
-        try:
-            if upload.size or upload.state is not ResumableState.RECEIVING:
-                await bodies.pass_over(request, limit=upload.length)
-            else:
-                upload = await _append(request, services, bodies, str(upload.id), first)
-        except MediathequeError as error:
-            # There is an upload now, and its client has no other way to learn where.
-            raise await _refusal(
-                request, services, str(upload.id), error, headers=location
-            ) from error
+    try:
+        if upload.ready:
+            upload = await uploads.find(principal, upload_id)
+        if first is not None and (upload.size or upload.state is not ResumableState.RECEIVING):
+            await bodies.pass_over(request, limit=upload.length)
+        elif first is not None:
+            upload = await _append(request, services, bodies, upload_id, first)
+    except MediathequeError as error:
+        # There is an upload now, and its client has no other way to learn where.
+        raise await _refusal(request, services, upload_id, error, headers=location) from error
     return answer(201, {**progress(upload), **location})
 
 
