@@ -342,6 +342,7 @@ resumable_uploads = Table(
     Column("final_id", Uuid),
     Column("destination", JSONB, nullable=False),
     Column("metadata", Text),
+    Column("concat", Text),
     Column("digests", JSONB, nullable=False, server_default=text("'{}'")),
     Column("media_id", Uuid, ForeignKey("medias.id", ondelete="CASCADE")),
     Column("idempotency_key", Text),

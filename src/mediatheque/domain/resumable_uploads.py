@@ -61,9 +61,10 @@ class ResumableUpload:
     ``size`` is how many bytes were acknowledged; ``length`` how many there will be, None while
     that is not known. ``ending``: it becomes a media as soon as it has them; else its client says
     when. ``parts`` are the partial uploads of a final one, and ``final_id`` is the final one of a
-    partial. ``metadata`` is the client's description as it was sent. ``digests`` is what the whole
-    must hash to, in hexadecimal digits, by algorithm. ``media_id``: the media that it has become.
-    ``touched_at`` is when bytes were last acknowledged.
+    partial. ``metadata`` is the client's description as it was sent, ``concat`` what it said of
+    the concatenation. ``digests`` is what the whole must hash to, in hexadecimal digits, by
+    algorithm. ``media_id``: the media that it has become. ``touched_at`` is when bytes were last
+    acknowledged.
     """
 
     id: UUID
@@ -76,6 +77,7 @@ class ResumableUpload:
     final_id: UUID | None
     destination: Destination
     metadata: str | None
+    concat: str | None
     digests: Mapping[str, str]
     media_id: UUID | None
     created_by: str

@@ -34,8 +34,9 @@ class NewUpload:
     """What a client says of an upload that it creates.
 
     ``length`` in bytes, None while it is not known; ``ending``: the upload ends when it has them.
-    ``metadata`` is the description as it was sent, ``digests`` what the whole must hash to, in
-    hexadecimal digits, by algorithm (``DIGEST_BYTES``).
+    ``metadata`` is the description as it was sent, ``concat`` what was said of the concatenation.
+    ``digests`` is what the whole must hash to, in hexadecimal digits, by algorithm
+    (``DIGEST_BYTES``).
     """
 
     destination: Destination
@@ -43,6 +44,7 @@ class NewUpload:
     ending: bool = True
     partial: bool = False
     metadata: str | None = None
+    concat: str | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None
 
@@ -137,6 +139,7 @@ class ResumableCreator:
             parts=parts,
             destination=new.destination,
             metadata=new.metadata,
+            concat=new.concat,
             digests=new.digests,
             idempotency_key=new.idempotency_key,
             request=request,
@@ -262,4 +265,5 @@ def _of_file(new: NewUpload, file: Upload) -> NewUpload:
 def _fingerprint(new: NewUpload, kind: Concatenation, parts: Sequence[UUID]) -> str:
     """Return what tells two requests apart that come with the same idempotency key."""
     said = {**asdict(new), "kind": kind, "parts": list(parts), "idempotency_key": None}
+    del said["concat"]  # the same parts may be called by other addresses
     return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()

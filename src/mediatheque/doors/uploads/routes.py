@@ -105,24 +105,22 @@ async def look(
 ) -> Response[None]:
     """Tell how many bytes have arrived."""
     if spoken(request) is Protocol.TUS:
-        return await tus.look(request, services, settings, upload_id)
+        return await tus.look(services, upload_id)
     return await resumption.look(request, services, settings, upload_id)
 
 
 @get(
     "/{upload_id:str}",
-    response_headers=answered("Upload-Length", "Upload-Metadata", "Upload-Concat"),
+    response_headers=answered("Upload-Length", "Upload-Metadata"),
     responses=refused(404, 410),
     summary="Download a finished upload",
 )
-async def download(
-    request: AnyRequest, services: GivenServices, settings: GivenSettings, upload_id: str
-) -> Download:
+async def download(services: GivenServices, upload_id: str) -> Download:
     """Return the bytes of the media that an upload has become."""
     principal = resolve_principal()
     upload = await services.resumable_uploads.peek(principal, upload_id)
     media = await services.resumable_uploads.media(principal, upload)
-    said = tus_answers.description(request, settings, upload)
+    said = tus_answers.description(upload)
     return Download(representation(services, media), headers=said)
 
 

@@ -78,13 +78,11 @@ async def append(
     return answer(204, progress(upload))
 
 
-async def look(
-    request: AnyRequest, services: Services, settings: Settings, upload_id: str
-) -> Response[None]:
+async def look(services: Services, upload_id: str) -> Response[None]:
     """Tell where an upload is."""
     upload = await services.resumable_uploads.find(resolve_principal(), upload_id)
-    described = description(request, settings, upload)
-    return answer(200, {**progress(upload), **described})
+    concat = {} if upload.concat is None else {"Upload-Concat": upload.concat}
+    return answer(200, {**progress(upload), **description(upload), **concat})
 
 
 async def terminate(services: Services, upload_id: str) -> Response[None]:

@@ -69,18 +69,13 @@ def progress(upload: ResumableUpload) -> dict[str, str]:
     return expires if kind is Concatenation.FINAL else {**offset, **expires}
 
 
-def description(request: AnyRequest, settings: Settings, upload: ResumableUpload) -> dict[str, str]:
+def description(upload: ResumableUpload) -> dict[str, str]:
     """Return the headers that say again what the client said of an upload."""
     said = {"Upload-Defer-Length": "1"}
     if upload.length is not None:
         said = {"Upload-Length": str(upload.length)}
     if upload.metadata is not None:
         said["Upload-Metadata"] = upload.metadata
-    if upload.concatenation is Concatenation.PARTIAL:
-        said["Upload-Concat"] = "partial"
-    elif upload.concatenation is Concatenation.FINAL:
-        parts = (address(request, settings, part) for part in upload.parts)
-        said["Upload-Concat"] = f"final;{' '.join(parts)}"
     return said
 
 

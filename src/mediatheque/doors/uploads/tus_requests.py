@@ -46,11 +46,13 @@ def read_parts(request: AnyRequest) -> list[str] | None:
 def read_new(request: AnyRequest, *, final: bool) -> NewUpload:
     """Return what a request says of the upload that it creates. Raises InvalidError."""
     metadata = header(request, "Upload-Metadata") or None
+    concat = header(request, "Upload-Concat")
     return NewUpload(
         destination=destination_of(parse_metadata(metadata or "")),
         length=None if final else parse_length(request.scope["headers"]),
-        partial=not final and header(request, "Upload-Concat") is not None,
+        partial=not final and concat is not None,
         metadata=metadata,
+        concat=concat,
         idempotency_key=parse_key(header(request, "Idempotency-Key")),
     )
 

@@ -46,6 +46,7 @@ RECEIVING = ResumableUpload(
     final_id=None,
     destination=Destination(filename="a"),
     metadata=None,
+    concat=None,
     digests={},
     media_id=None,
     created_by=LOCAL_OPERATOR.name,
