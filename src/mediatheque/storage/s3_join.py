@@ -136,7 +136,8 @@ class S3Join:
         )
         try:
             await self._add_all(upload, enumerate(parts, start=1))
-            await self._bucket.transfer(self._complete, upload)
+            size, crc64nvme = self._intake.size, self._intake.crc64nvme
+            await self._bucket.transfer(self._complete, upload, size, crc64nvme)
         except BaseException:
             self._give_up.set()
             await self._bucket.run(upload.abort)
@@ -148,15 +149,18 @@ class S3Join:
         *,
         before: Sequence[Piece],
         after: Sequence[tuple[int, Piece]],
+        size: int,
+        crc64nvme: str | None,
     ) -> None:
         """Make it of the parts that ``upload`` has already, with others before and after them.
 
-        Those after have their numbers. When it fails the upload stays as it was, with acknowledged
-        bytes in it. Raises what ``join`` raises.
+        Those after have their numbers. It then has ``size`` bytes, and this checksum if that is
+        known. When it fails the upload stays as it was, with acknowledged bytes in it. Raises what
+        ``join`` raises.
         """
         try:
             await self._add_all(upload, [*enumerate(before, start=1), *after])
-            await self._bucket.transfer(self._complete, upload)
+            await self._bucket.transfer(self._complete, upload, size, crc64nvme)
         except BaseException:
             self._give_up.set()
             raise
@@ -198,10 +202,10 @@ class S3Join:
         with self._losses():
             upload.send_part(number, body, crc64nvme=crc.value, give_up=self._give_up)
 
-    def _complete(self, upload: MultipartUpload) -> None:
+    def _complete(self, upload: MultipartUpload, size: int, crc64nvme: str | None) -> None:
         try:
             with self._losses():
-                upload.complete(size=self._intake.size, crc64nvme=self._intake.crc64nvme)
+                upload.complete(size=size, crc64nvme=crc64nvme)
         except ClientError as error:
             if is_checksum_refused(error):
                 raise lost(self._intake) from error

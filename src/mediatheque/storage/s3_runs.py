@@ -4,8 +4,8 @@ One run becomes the object: the store copies what came before and after it to bo
 others become objects first. Whatever a crash leaves of that is found by the next call.
 
 S3 wants the parts of an object to be numbered from 1, without gaps (API Reference, CompletedPart).
-So one run at most leaves numbers for what came before it, and must become the object; all others
-begin with 1. When there is none, it is the run with which the intake begins.
+So one run at most leaves numbers for what came before it, and must become an object together with
+that; all others begin with 1. When there is none, it is the run with which the intake begins.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_errors import is_gone
 from mediatheque.storage.s3_join import SMALLEST_PART, Piece, S3Join, plan_parts, readable, size_of
-from mediatheque.storage.segments import joined, joined_now
+from mediatheque.storage.segments import made_now
 from mediatheque.storage.stores import ObjectInfo, Store
 
 MOST_RUN_PARTS = 9_000
@@ -59,6 +59,10 @@ class _Run:
         """Whether parts that come before fit in front of its own."""
         return self.parts[0].number > 1
 
+    def has_numbers_for(self, after: Sequence[Piece]) -> bool:
+        """Tell whether as many parts fit behind its own."""
+        return self.parts[-1].number + len(after) <= MOST_PARTS
+
     def upload(self, bucket: S3Bucket) -> MultipartUpload:
         """Return the upload with the parts that were acknowledged, and no others."""
         upload = MultipartUpload(bucket, self.key, self.parts[0].upload_id)
@@ -90,7 +94,8 @@ class S3Runs:
             return replace(self._intake, segments=tuple(readable(self._intake.segments)))
         done = await self._store.head(base.key)
         if done is None:
-            return await self._join_around(base)
+            await self._join_around(base)
+            done = await made_now(self._store, base.key)
         if done.size != self._intake.size:
             return self._with_object(base, done)
         if done.crc64nvme not in {None, self._intake.crc64nvme}:
@@ -98,7 +103,10 @@ class S3Runs:
         return done
 
     def _base(self, runs: Sequence[_Run]) -> _Run | None:
-        """Return the run that becomes the object, if all others fit around it."""
+        """Return the run around which an object is made, if there is one.
+
+        All others have to fit around it, unless it leaves numbers: then those before it are enough.
+        """
         base = next((run for run in runs if run.leaves_numbers), runs[0] if runs else None)
         if base is None:
             return None
@@ -106,7 +114,7 @@ class S3Runs:
         fits = len(before) + 1 == base.parts[0].number and not (
             before and size_of(before[-1]) < SMALLEST_PART
         )
-        return base if fits and base.parts[-1].number + len(after) <= MOST_PARTS else None
+        return base if fits and (base.leaves_numbers or base.has_numbers_for(after)) else None
 
     def _around(self, base: _Run) -> tuple[list[Piece], list[Piece]]:
         """Return what the store copies before a run and after it."""
@@ -116,27 +124,34 @@ class S3Runs:
             plan_parts(readable(segments[base.end :])),
         )
 
-    async def _join_around(self, base: _Run) -> ObjectInfo:
+    async def _join_around(self, base: _Run) -> None:
+        """Make the object of a run, of what comes before it and, if that fits, of what follows."""
         before, after = self._around(base)
+        size = self._intake.size
+        crc64nvme: str | None = self._intake.crc64nvme
+        if not base.has_numbers_for(after):
+            after, size, crc64nvme = [], self._size_to(base.end), None
         joining = S3Join(self._bucket, self._store, self._memory, self._intake, base.key)
         try:
             await joining.join_around(
                 base.upload(self._bucket),
                 before=before,
                 after=list(enumerate(after, start=base.parts[-1].number + 1)),
+                size=size,
+                crc64nvme=crc64nvme,
             )
         except ConflictError:
             # Whoever was presumed dead may have completed the upload meanwhile.
-            made = await joined(self._store, self._intake, base.key)
-            if made is None:
+            if await self._store.head(base.key) is None:
                 raise
-            return made
-        return await joined_now(self._store, self._intake, base.key)
+
+    def _size_to(self, end: int) -> int:
+        return sum(segment.size for segment in self._intake.segments[:end])
 
     def _with_object(self, base: _Run, done: ObjectInfo) -> Intake:
-        """Return the intake with the object that somebody made of fewer of its bytes."""
+        """Return the intake with the object that was made of fewer of its bytes."""
         segments = self._intake.segments
-        size = sum(segment.size for segment in segments[: base.end])
+        size = self._size_to(base.end)
         if done.size < size:
             raise lost(self._intake)
         behind = readable(segments[base.end :])

@@ -101,12 +101,24 @@ async def joined(store: Store, intake: Intake, key: str) -> ObjectInfo | None:
     return found if found.crc64nvme in {None, intake.crc64nvme} else None
 
 
+async def made_now(store: Store, key: str) -> ObjectInfo:
+    """Return an object that was just made. Raises UnavailableError when it is not there."""
+    made = await store.head(key)
+    if made is None:
+        raise _vanished(key)
+    return made
+
+
 async def joined_now(store: Store, intake: Intake, key: str) -> ObjectInfo:
     """Return the object that was just made. Raises UnavailableError when it is not there."""
     made = await joined(store, intake, key)
     if made is None:
-        raise UnavailableError(f"The object {key} vanished while it was being made.")
+        raise _vanished(key)
     return made
+
+
+def _vanished(key: str) -> UnavailableError:
+    return UnavailableError(f"The object {key} vanished while it was being made.")
 
 
 async def read_segments(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mediatheque.domain.intakes import Intake
-from mediatheque.storage import s3_appender
+from mediatheque.storage import s3_appender, s3_runs
 from mediatheque.storage.intakes import Target
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.s3 import S3Store
@@ -90,6 +90,19 @@ async def test_more_parts_than_one_object_can_have_become_several_runs(
     intake = await run(store, new_intake(), 22 * MIB)
 
     assert len({one.part.upload_id for one in intake.segments if one.part}) == 3
+    await check_joined(store, intake)
+
+
+async def test_a_run_that_left_numbers_becomes_an_object_also_when_very_much_follows(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = await run(store, await plain(store, new_intake(), 8 * MIB), 5 * MIB)
+    for _ in range(2):
+        intake = await run(store, intake, 5 * MIB, expected=32 * MIB)
+    # As after thousands of them.
+    monkeypatch.setattr(s3_runs, "MOST_PARTS", 3)
+
+    await check_joined(store, intake)
     await check_joined(store, intake)
 
 
