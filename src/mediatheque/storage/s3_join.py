@@ -8,10 +8,12 @@ only of objects that are larger than that.
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -110,6 +112,18 @@ def _parts(segments: Sequence[Segment]) -> Iterator[Piece]:
         yield tuple(small)
 
 
+async def some_at_once(calls: Iterable[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    """Make all calls, a few at a time, in their order. Raises what one that fails raises."""
+    left = iter(calls)
+    while batch := list(itertools.islice(left, _AT_ONCE)):
+        try:
+            async with asyncio.TaskGroup() as group:
+                for call in batch:
+                    group.create_task(call())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+
 class S3Join:
     """Makes one object of an intake's bytes under ``key``.
 
@@ -166,14 +180,7 @@ class S3Join:
             raise
 
     async def _add_all(self, upload: MultipartUpload, parts: Iterable[tuple[int, Piece]]) -> None:
-        numbered = iter(parts)
-        while batch := list(itertools.islice(numbered, _AT_ONCE)):
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for number, part in batch:
-                        group.create_task(self._add(upload, number, part))
-            except BaseExceptionGroup as errors:
-                raise errors.exceptions[0] from None
+        await some_at_once(functools.partial(self._add, upload, *part) for part in parts)
 
     async def _add(self, upload: MultipartUpload, number: int, part: Piece) -> None:
         if is_copied(part):

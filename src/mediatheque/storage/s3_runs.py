@@ -8,6 +8,7 @@ So one run at most leaves numbers for what came before it, and must become an ob
 that; all others begin with 1. When there is none, it is the run with which the intake begins.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -22,7 +23,15 @@ from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_errors import is_gone
-from mediatheque.storage.s3_join import SMALLEST_PART, Piece, S3Join, plan_parts, readable, size_of
+from mediatheque.storage.s3_join import (
+    SMALLEST_PART,
+    Piece,
+    S3Join,
+    plan_parts,
+    readable,
+    size_of,
+    some_at_once,
+)
 from mediatheque.storage.segments import made_now
 from mediatheque.storage.stores import ObjectInfo, Store
 
@@ -87,9 +96,8 @@ class S3Runs:
         """
         runs = _runs(self._intake.segments)
         base = self._base(runs)
-        for run in runs:
-            if run is not base:
-                await self._complete(run)
+        others = (run for run in runs if run is not base)
+        await some_at_once(functools.partial(self._complete, run) for run in others)
         if base is None:
             return replace(self._intake, segments=tuple(readable(self._intake.segments)))
         done = await self._store.head(base.key)

@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -90,6 +92,23 @@ async def test_more_parts_than_one_object_can_have_become_several_runs(
     intake = await run(store, new_intake(), 22 * MIB)
 
     assert len({one.part.upload_id for one in intake.segments if one.part}) == 3
+    await check_joined(store, intake)
+
+
+async def test_many_runs_do_not_become_objects_one_after_the_other(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_appender, "MOST_RUN_PARTS", 1)
+    intake = await run(store, new_intake(), 22 * MIB)
+    monkeypatch.setattr(s3_runs, "MOST_PARTS", 1)
+    complete = s3_runs.S3Runs._make_object
+    together = threading.Barrier(3)
+
+    def complete_together(self: s3_runs.S3Runs, *arguments: Any) -> None:
+        together.wait(SOON)
+        complete(self, *arguments)
+
+    monkeypatch.setattr(s3_runs.S3Runs, "_make_object", complete_together)
     await check_joined(store, intake)
 
 
