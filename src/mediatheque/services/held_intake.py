@@ -34,11 +34,6 @@ _KEPT_SECONDS = 1.5
 """How long a hold is kept for the next piece: so long nobody else has it when this process dies."""
 
 
-_SLOW_SECONDS = 1.0
-_SLOW_BYTES = 8 << 20
-"""Less than so many in that time, and a body's bytes go where they take no memory."""
-
-
 class HoldLostError(ConflictError):
     """The intake was closed, or another holder took it, before the bytes were acknowledged."""
 
@@ -98,21 +93,13 @@ class HeldIntake:
     ) -> Appended:
         """Make ``pieces`` durable behind the acknowledged bytes; ``commit`` acknowledges them.
 
-        A store may gather many in memory, for which others wait: so those of slow clients do not
-        stay there until the end. Raises HoldLostError, and what the pieces and the store raise.
+        Raises HoldLostError, and what the pieces and the store raise.
         """
         appender = self.begin(digests)
-        clock = asyncio.get_running_loop().time
-        gathered, since = 0, clock()
         async with self.storing():
             async for piece in pieces:
                 self.check()
                 await appender.write(piece)
-                gathered += len(piece)
-                if clock() - since >= _SLOW_SECONDS:
-                    if gathered < _SLOW_BYTES:
-                        await appender.flush()
-                    gathered, since = 0, clock()
             return await appender.flush()
 
     @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import os
 import time
 from collections.abc import AsyncIterator
 
@@ -23,14 +22,12 @@ from mediatheque.domain.resumable_uploads import (
     ResumableState,
     UploadCompleteError,
 )
-from mediatheque.services import held_intake, resumable_uploads
+from mediatheque.services import resumable_uploads
 from mediatheque.services.intake import IntakeBusyError
 from mediatheque.storage.intakes import Appended
 from mediatheque.storage.local import LocalStore
 from mediatheque.storage.local_appender import LocalAppender
 from tests.support.resumable import ALICE, BOB, ResumableStage, endless
-from tests.support.seaweedfs import SeaweedFS
-from tests.support.stores import open_s3, put
 
 
 @pytest.fixture
@@ -137,58 +134,6 @@ async def test_bytes_with_a_digest_are_kept_all_or_not_at_all(
     assert (await stage.find(upload)).size == 0
     assert await stage.objects() == set()
     assert (await stage.append(upload, b"abc")).state is ResumableState.COMPLETE
-
-
-async def slowly(*body: bytes, gone: asyncio.Event) -> AsyncIterator[bytes]:
-    """Yield pieces with pauses between them, and wait behind the last one."""
-    for piece in body:
-        yield piece
-        await asyncio.sleep(0.05)
-    await gone.wait()
-
-
-@pytest.mark.parametrize("promised", [b"abc", b"xyz"])
-async def test_the_bytes_of_a_slow_client_with_a_digest_count_all_or_not_at_all(
-    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch, promised: bytes
-) -> None:
-    monkeypatch.setattr(held_intake, "_SLOW_SECONDS", 0.01)
-    upload = await stage.append(await stage.create(6), b"123")
-    digest = {"sha-256": hashlib.sha256(promised).digest()}
-    gone = asyncio.Event()
-    gone.set()
-    slow = stage.append_from(upload, slowly(b"a", b"b", b"c", gone=gone), digests=digest)
-    if promised == b"abc":
-        assert await stage.content((await slow).media_id) == b"123abc"
-        return
-
-    with pytest.raises(DigestError):
-        await slow
-
-    assert (await stage.find(upload)).size == 3
-    assert await stage.content((await stage.append(upload, b"xyz")).media_id) == b"123xyz"
-    assert len(await stage.objects()) == 1
-
-
-async def test_a_slow_client_with_a_digest_keeps_nobody_from_the_memory(
-    database: Database, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(held_intake, "_SLOW_SECONDS", 0.01)
-    store = open_s3(seaweedfs, monkeypatch, part_memory=8 << 20)
-    stage = ResumableStage(database, store)
-    content = os.urandom(300_000)
-    upload = await stage.create(len(content))
-    digest = {"sha-256": hashlib.sha256(content).digest()}
-    gone = asyncio.Event()
-    slow = slowly(content[:299_000], content[299_000:], gone=gone)
-    adding = asyncio.create_task(stage.append_from(upload, slow, digests=digest))
-    await asyncio.sleep(0.5)
-
-    async with asyncio.timeout(20):
-        await put(store, "other", bytes(1 << 20))
-        gone.set()
-        added = await adding
-    assert await stage.content(added.media_id) == content
-    await store.close()
 
 
 async def test_with_a_digest_a_break_leaves_nothing(stage: ResumableStage) -> None:
