@@ -292,12 +292,15 @@ def test_an_address_that_was_taken_meanwhile_is_told(local_service: Service) -> 
     check_problem(answer, 409, says=name)
     assert answer.headers["upload-complete"] == "?1"
     assert local_service.http.get(f"/medias/files/{name}").content == b"other bytes"
-    again = add(local_service, url, b"", offset=len(CONTENT))
-    check_problem(again, 400, "completed-upload", says="takes no more")
-    unsure = add(local_service, url, iter([b""]), offset=len(CONTENT), complete="?1")
-    check_problem(unsure, 409, says=name)
+    for body, complete in ((b"", "?0"), (b"", "?1"), (iter([b""]), "?1")):
+        again = add(local_service, url, body, offset=len(CONTENT), complete=complete)
+        check_problem(again, 409, says=name)
+        assert again.headers["upload-complete"] == "?1"
 
     assert local_service.http.delete(f"/api/file/{other['id']}").status_code == 200
 
-    check_at(local_service, url, len(CONTENT), complete=True)
+    reopened = add(local_service, url, b"", offset=len(CONTENT))
+    check_problem(reopened, 400, "completed-upload", says="takes no more")
+    assert "upload-complete" not in reopened.headers
     assert local_service.http.get(f"/medias/files/{name}").content == CONTENT
+    check_at(local_service, url, len(CONTENT), complete=True)

@@ -148,6 +148,9 @@ class ResumableUploadService:
         async with self._hold_open(principal, upload, stopping) as (held, found):
             if append.offset != found.size:
                 raise OffsetConflictError(size=found.size, given=append.offset)
+            if found.ready and append.last is False:
+                await self._finisher.finish(held, found)
+                raise UploadCompleteError("The upload was said to be complete, and takes no more.")
             upload = await self._settle_length(held, found, append)
             refused = await self._take(held, upload, append, pieces)
             upload = self._as_of(held, upload)
@@ -277,8 +280,6 @@ class ResumableUploadService:
         self, held: HeldIntake, upload: ResumableUpload, append: Append
     ) -> ResumableUpload:
         """Write down what a request tells of the length, before any of its bytes."""
-        if upload.ready and append.last is False:
-            raise UploadCompleteError("The upload was said to be complete, and takes no more.")
         length = append.length
         if append.last and append.size is not None:
             end = append.offset + append.size
