@@ -91,7 +91,9 @@ class ResumableFinisher:
         media = await self._joined(held, upload)
         if upload.digests:
             # A sweep tries it every minute: what has no chance need not be read whole.
-            await self._find_existing(media, owner=None)
+            existing = await self._find_existing(media, owner=None)
+            if existing and owner_scope(_creator(upload)) not in {None, existing.created_by}:
+                raise _taken(media)
         await self._check_digests(held, upload, media.object_key)
         left = {segment.object_key for segment in held.intake.segments} - {media.object_key}
         try:

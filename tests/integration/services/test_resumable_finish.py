@@ -282,14 +282,16 @@ async def test_an_address_that_others_have_taken_meanwhile_keeps_the_bytes_until
     await is_kept(stage, upload)
 
 
+@pytest.mark.parametrize("others", [b"other bytes", bytes(3 << 20)], ids=["other", "same"])
 async def test_what_has_no_address_is_not_read_again_and_again(
-    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch
+    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch, others: bytes
 ) -> None:
     content = bytes(3 << 20)
     promised = {"sha-256": hashlib.sha256(content).hexdigest()}
     upload = await stage.create(len(content), resource="film", digests=promised)
-    taken = a_media(resource="film")
-    await add_medias(stage.database, taken)
+    before = await stage.create(len(others), resource="film", principal=BOB)
+    await stage.append(before, others, principal=BOB)
+    (taken,) = await stage.medias()
     read = LocalStore.read
     passed: list[bytes] = []
 
