@@ -1,7 +1,6 @@
 """Migrations: from nothing to what tables.py says, by one process at a time, never backwards."""
 
 import asyncio
-import uuid
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -68,40 +67,6 @@ async def test_migrating_again_changes_nothing(empty_database_url: str) -> None:
     await migrate(empty_database_url)
 
     assert await fetch(empty_database_url, "SELECT count(*) FROM uploads") == [(1,)]
-
-
-async def test_uploads_of_an_older_release_say_what_they_consist_of(
-    empty_database_url: str,
-) -> None:
-    await migrate(empty_database_url)
-    await execute(empty_database_url, "ALTER TABLE resumable_uploads DROP COLUMN concat")
-    await execute(empty_database_url, "UPDATE alembic_version SET version_num = '0010'")
-    whole, one, two, final = (str(uuid.uuid4()) for _ in range(4))
-    for upload_id, kind, parts in (
-        (whole, "whole", []),
-        (one, "partial", []),
-        (two, "partial", []),
-        (final, "final", [two, one]),
-    ):
-        await execute(
-            empty_database_url,
-            "INSERT INTO resumable_uploads"
-            " (id, state, concatenation, ending, parts, destination, created_by, created_role)"
-            " VALUES ($1::uuid, 'receiving', $2, true, $3::uuid[], '{}', 'alice', 'member')",
-            upload_id,
-            kind,
-            parts,
-        )
-
-    await migrate(empty_database_url)
-
-    rows = await fetch(empty_database_url, "SELECT id::text, concat FROM resumable_uploads")
-    assert dict(rows) == {
-        whole: None,
-        one: "partial",
-        two: "partial",
-        final: f"final;/uploads/{two} /uploads/{one}",
-    }
 
 
 async def test_two_that_migrate_at_once_do_not_disturb_each_other(empty_database_url: str) -> None:

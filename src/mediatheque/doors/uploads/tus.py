@@ -26,6 +26,7 @@ from mediatheque.doors.uploads.tus_answers import (
     address,
     answer,
     answer_error,
+    concat,
     description,
     progress,
 )
@@ -81,8 +82,7 @@ async def append(
 async def look(services: Services, upload_id: str) -> Response[None]:
     """Tell where an upload is."""
     upload = await services.resumable_uploads.find(resolve_principal(), upload_id)
-    concat = {} if upload.concat is None else {"Upload-Concat": upload.concat}
-    return answer(200, {**progress(upload), **description(upload), **concat})
+    return answer(200, {**progress(upload), **description(upload), **concat(upload)})
 
 
 async def terminate(services: Services, upload_id: str) -> Response[None]:

@@ -79,6 +79,18 @@ def description(upload: ResumableUpload) -> dict[str, str]:
     return said
 
 
+def concat(upload: ResumableUpload) -> dict[str, str]:
+    """Return the header that says again what the client said of a concatenation, if it did."""
+    if upload.concat is not None:
+        return {"Upload-Concat": upload.concat}
+    # Releases that did not keep it may have created the upload.
+    if upload.concatenation is Concatenation.PARTIAL:
+        return {"Upload-Concat": "partial"}
+    if upload.concatenation is Concatenation.FINAL:
+        return {"Upload-Concat": f"final;{' '.join(f'/uploads/{part}' for part in upload.parts)}"}
+    return {}
+
+
 def address(request: AnyRequest, settings: Settings, upload_id: object) -> str:
     """Return where an upload is, as this client reaches it."""
     return f"{base_url(request, settings)}/uploads/{upload_id}"

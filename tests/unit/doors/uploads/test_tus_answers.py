@@ -29,7 +29,7 @@ from mediatheque.domain.resumable_uploads import (
     UploadExpiredError,
 )
 from mediatheque.doors.uploads.errors import ProtocolError
-from mediatheque.doors.uploads.tus_answers import answer_error, progress
+from mediatheque.doors.uploads.tus_answers import answer_error, concat, progress
 from mediatheque.services.held_intake import HoldLostError
 from mediatheque.services.intake import IntakeBusyError
 from tests.support.asgi import http_scope
@@ -56,6 +56,8 @@ RECEIVING = ResumableUpload(
     expires_at=NOW,
 )
 COMPLETE = replace(RECEIVING, state=ResumableState.COMPLETE, size=5)
+PARTS = new_id(), new_id()
+FINAL = replace(RECEIVING, concatenation=Concatenation.FINAL, parts=PARTS)
 EXPIRES = {"Upload-Expires": "Sun, 01 Mar 2026 12:30:00 GMT"}
 SCOPE: Any = http_scope("PATCH", "/uploads/x")
 REQUEST: Request[Any, Any, Any] = Request(SCOPE)
@@ -79,6 +81,23 @@ def test_progress_is_an_offset_and_how_long_more_is_waited_for(
     upload: ResumableUpload, told: dict[str, str]
 ) -> None:
     assert progress(upload) == told
+
+
+@pytest.mark.parametrize(
+    ("upload", "told"),
+    [
+        (RECEIVING, None),
+        (replace(RECEIVING, concat="partial"), "partial"),
+        (replace(RECEIVING, concatenation=Concatenation.PARTIAL), "partial"),
+        (replace(FINAL, concat="final;http://host/uploads/x"), "final;http://host/uploads/x"),
+        (FINAL, f"final;/uploads/{PARTS[0]} /uploads/{PARTS[1]}"),
+    ],
+    ids=["whole", "partial", "older partial", "final", "older final"],
+)
+def test_what_was_said_of_a_concatenation_is_said_again(
+    upload: ResumableUpload, told: str | None
+) -> None:
+    assert concat(upload).get("Upload-Concat") == told
 
 
 @pytest.mark.parametrize(

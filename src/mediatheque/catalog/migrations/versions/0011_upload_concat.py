@@ -12,9 +12,3 @@ depends_on = None
 def upgrade() -> None:
     """Apply this step."""
     op.add_column("resumable_uploads", sa.Column("concat", sa.Text))
-    op.execute("UPDATE resumable_uploads SET concat = 'partial' WHERE concatenation = 'partial'")
-    op.execute(
-        "UPDATE resumable_uploads"
-        " SET concat = 'final;/uploads/' || array_to_string(parts, ' /uploads/')"
-        " WHERE concatenation = 'final'"
-    )
