@@ -97,7 +97,7 @@ async def append(
         "Upload-Complete",
         "Upload-Limit",
     ),
-    responses=refused(404, 409, 410, 412),
+    responses=refused(404, 409, 410, 412, 423),
     summary="Where an upload is",
 )
 async def look(
