@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from mediatheque.client.connection import Connection
 from mediatheque.client.errors import ClientError, ConnectionLostError, UnavailableError
+from mediatheque.client.retries import Retries
 from mediatheque.client.sources import PIECE_BYTES, Stretch
 from mediatheque.client.tus import Found, NewUpload, Tus
 from mediatheque.client.upload_states import PartState
@@ -71,17 +72,10 @@ class PartUpload:
             except ClientError as error:
                 if not self._can_go_on(error):
                     raise
-                before, found = found, await self._find()
-                if found.refused and error.status == _CONFLICT:
-                    raise
-                if found.arrived > before.arrived:
-                    retries.progressed()
-                else:
+                before, found = found, await self._find_after(error, found, retries)
+                if found.arrived <= before.arrived:
                     # Who refuses while we send is not heard; a short body it lets come to its end.
                     most = PIECE_BYTES
-                if not found.finished:
-                    # Only now, as a request that breaks may have gone on well for hours.
-                    await self._connection.pause_after(error, retries)
         await self.digest(self.stretch.size)
 
     async def digest(self, end: int) -> None:
@@ -122,6 +116,21 @@ class PartUpload:
             piece = await asyncio.to_thread(self.stretch.read, self.done, end)
             yield piece
             self._at(self.done + len(piece))
+
+    async def _find_after(self, error: ClientError, before: Found, retries: Retries) -> Found:
+        """Return where the upload is after a request that failed, when to go on from there."""
+        is_lost = isinstance(error, ConnectionLostError)
+        if not is_lost:
+            await self._connection.pause_after(error, retries)
+        found = await self._find()
+        if found.refused and error.status == _CONFLICT:
+            raise error
+        if found.arrived > before.arrived:
+            retries.progressed()
+        if is_lost and not found.finished:
+            # Only now: before it broke, the request may have gone on well for hours.
+            await self._connection.pause_after(error, retries)
+        return found
 
     def _can_go_on(self, error: ClientError) -> bool:
         """Tell whether it helps to look where the upload is now."""
