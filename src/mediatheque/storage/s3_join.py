@@ -113,15 +113,15 @@ def _parts(segments: Sequence[Segment]) -> Iterator[Piece]:
 
 
 async def some_at_once(calls: Iterable[Callable[[], Coroutine[Any, Any, None]]]) -> None:
-    """Make all calls, a few at a time, in their order. Raises what one that fails raises."""
+    """Make all calls, a few at a time, in their order.
+
+    Raises what one that fails raises, once those that were made with it have ended.
+    """
     left = iter(calls)
     while batch := list(itertools.islice(left, _AT_ONCE)):
-        try:
-            async with asyncio.TaskGroup() as group:
-                for call in batch:
-                    group.create_task(call())
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        for result in await asyncio.gather(*(call() for call in batch), return_exceptions=True):
+            if result is not None:
+                raise result
 
 
 class S3Join:

@@ -1,12 +1,20 @@
 """Of which parts an S3 store puts an object together: S3 takes no small ones but the last."""
 
+import asyncio
+import functools
 import itertools
 import random
 
 import pytest
 
 from mediatheque.domain.intakes import Segment
-from mediatheque.storage.s3_join import SMALLEST_PART, Range, is_copied, plan_parts
+from mediatheque.storage.s3_join import (
+    SMALLEST_PART,
+    Range,
+    is_copied,
+    plan_parts,
+    some_at_once,
+)
 
 MIB = 1 << 20
 LARGEST_PART = 5 << 30
@@ -91,3 +99,17 @@ def test_no_part_is_copied_of_an_object_that_is_too_small_for_that(
 ) -> None:
     [part] = plan_parts(segments_of(sizes))
     assert is_copied(part) is copied
+
+
+async def test_of_calls_that_are_made_together_all_have_ended_when_one_has_failed() -> None:
+    ended: list[int] = []
+
+    async def call(number: int) -> None:
+        await asyncio.sleep(0.01 * number)
+        if number == 1:
+            raise LookupError
+        ended.append(number)
+
+    with pytest.raises(LookupError):
+        await some_at_once(functools.partial(call, number) for number in range(20))
+    assert ended == [0, 2, 3, 4, 5, 6, 7]
