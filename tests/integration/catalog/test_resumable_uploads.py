@@ -40,6 +40,7 @@ async def add(database: Database, upload_id: UUID | None = None, **values: Any) 
         "parts": (),
         "destination": Destination(filename="a.txt"),
         "metadata": None,
+        "concat": None,
         "digests": {},
         "idempotency_key": None,
         "request": "r",
@@ -92,14 +93,15 @@ async def expired(
 
 async def test_an_upload_is_found_as_it_was_written(database: Database) -> None:
     upload_id = await added(
-        database, 3, destination=DESTINATION, metadata="m", digests={"md5": "00"}
+        database, 3, destination=DESTINATION, metadata="m", concat="partial", digests={"md5": "00"}
     )
 
     found = await find(database, upload_id, "alice")
 
     assert found is not None
     assert (found.id, found.size, found.length, found.destination) == (upload_id, 3, 5, DESTINATION)
-    assert (found.metadata, found.digests, found.media_id) == ("m", {"md5": "00"}, None)
+    assert (found.metadata, found.concat) == ("m", "partial")
+    assert (found.digests, found.media_id) == ({"md5": "00"}, None)
     assert found.expires_at - found.touched_at == LIFETIME
     assert await find(database, upload_id, "bob") is None
     assert await find(database, new_id()) is None
