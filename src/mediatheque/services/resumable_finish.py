@@ -91,15 +91,13 @@ class ResumableFinisher:
         media = await self._joined(held, upload)
         if upload.digests:
             # A sweep tries it every minute: what has no chance need not be read whole.
-            existing = await self._find_existing(media, owner=None)
-            if existing and owner_scope(_creator(upload)) not in {None, existing.created_by}:
-                raise _taken(media)
+            await self._find_existing(upload, media)
         await self._check_digests(held, upload, media.object_key)
         left = {segment.object_key for segment in held.intake.segments} - {media.object_key}
         try:
             await self._record(held, upload, media)
         except ExistsError:
-            existing = await self._find_existing(media, owner=owner_scope(_creator(upload)))
+            existing = await self._find_existing(upload, media)
             if existing is None:
                 raise _taken(media) from None
             await self._record_existing(held, upload, existing)
@@ -264,14 +262,17 @@ class ResumableFinisher:
             media_id=media.id,
         )
 
-    async def _find_existing(self, media: Media, *, owner: str | None) -> Media | None:
-        """Return the media with the same bytes at the same address, if it is that ``owner``'s.
+    async def _find_existing(self, upload: ResumableUpload, media: Media) -> Media | None:
+        """Return the media with the same bytes that has the address; None: nobody has it.
 
-        Raises ExistsError when one with other bytes is there.
+        Raises ExistsError when it is one with other bytes, or one that the creator may not see.
         """
         async with self._database.read() as connection:
-            found = await medias.find_address(connection, media.resource, media.key, owner=owner)
-        if found is not None and not found.same_bytes(
+            found = await medias.find_address(connection, media.resource, media.key, owner=None)
+        if found is None:
+            return None
+        is_seen = owner_scope(_creator(upload)) in {None, found.created_by}
+        if not is_seen or not found.same_bytes(
             size=media.size, blake3=media.blake3, crc64nvme=media.crc64nvme
         ):
             raise _taken(media)
