@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from mediatheque.client.connection import Connection
 from mediatheque.client.errors import ClientError, ConnectionLostError, UnavailableError
-from mediatheque.client.retries import Retries
+from mediatheque.client.retries import Retries, RetryableError
 from mediatheque.client.sources import PIECE_BYTES, Stretch
 from mediatheque.client.tus import Found, NewUpload, Tus
 from mediatheque.client.upload_states import PartState
@@ -122,7 +122,12 @@ class PartUpload:
         is_lost = isinstance(error, ConnectionLostError)
         if not is_lost:
             await self._connection.pause_after(error, retries)
-        found = await self._find()
+        try:
+            found = await self._find()
+        except RetryableError:
+            if not is_lost:
+                raise
+            raise error from None  # it came first, and nobody could be asked since
         if found.refused and error.status == _CONFLICT:
             raise error
         if found.arrived > before.arrived:
