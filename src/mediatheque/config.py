@@ -134,8 +134,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reserved_space: Annotated[
         Bytes,
         Meta(
-            description="Bytes of the local store's disk that uploads leave free, so that a full "
-            "store does not stop the database."
+            description="Bytes of each local disk that uploads and processing leave free, so that "
+            "a full one does not stop the database."
         ),
     ] = 256 << 20
     # Not Bytes: a type may set its least value only once.

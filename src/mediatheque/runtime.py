@@ -149,6 +149,7 @@ def open_configured_store(settings: Settings) -> Store:
         durable=settings.durable,
         reserved_bytes=settings.reserved_space,
         part_memory=_PART_MEMORY // settings.workers,
+        part_folder=settings.data_dir.absolute() / "parts",
     )
 
 

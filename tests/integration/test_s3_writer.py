@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,6 +21,7 @@ from mediatheque.domain.errors import (
 )
 from mediatheque.storage import s3_bucket, s3_writer
 from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.part_files import PartFiles
 from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.s3_bucket import S3Bucket
@@ -234,6 +236,26 @@ async def test_many_uploads_at_once_share_little_memory_and_all_finish(
 
     for key, content in contents.items():
         assert await get(store, key) == content
+    await store.close()
+
+
+async def test_objects_of_fast_clients_do_not_wait_for_those_of_slow_ones(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = PartFiles(tmp_path, reserved_bytes=0)
+    store = open_s3(seaweedfs, monkeypatch, part_memory=8 * MIB, part_files=files)
+    slow = [store.writer(f"a/slow{n}", content_type="a/b", size_hint=None) for n in range(3)]
+    async with asyncio.timeout(30):
+        for writer in slow:
+            await writer.write(CONTENT[:MIB])
+
+        await put(store, "a/fast", CONTENT)
+
+    assert await get(store, "a/fast") == CONTENT
+    for number, writer in enumerate(slow):
+        await writer.write(CONTENT[MIB:])
+        await writer.commit()
+        assert await get(store, f"a/slow{number}") == CONTENT
     await store.close()
 
 

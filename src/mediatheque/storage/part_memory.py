@@ -1,29 +1,33 @@
-"""The memory in which uploads of one process gather the parts that they send to a store."""
+"""Where the uploads of one process gather the parts that they send to a store."""
 
 import asyncio
+import time
+from typing import Protocol
 
+from mediatheque.domain.errors import StorageFullError
 from mediatheque.storage.part_buffers import anonymous_pages
+from mediatheque.storage.part_files import PartFiles
+
+_STILL_SECONDS = 0.5
+"""When no memory was taken and none freed for so long, slow clients have all of it."""
 
 
 class PartMemory:
     """Keeps the part buffers of all writers of one process together below ``limit`` bytes.
 
     First come, first served. A buffer larger than the limit is given out when no other is.
+
+    A slow client takes minutes to fill a part, and a few of them have all of the memory. So who
+    waits while it stands still gets one of the ``files`` instead, if the disk has room.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, files: PartFiles | None = None) -> None:
         self._limit = limit
+        self._files = files
         self._used = 0
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
-
-    async def take(self, size: int) -> None:
-        """Wait until ``size`` bytes are free and take them."""
-        async with self._turn:
-            while self._used and self._used + size > self._limit:
-                self._freed.clear()
-                await self._freed.wait()
-            self._used += size
+        self._moved_at = time.monotonic()
 
     async def buffer(
         self, capacity: int, *, reserved: int | None = None, start: int = 0
@@ -33,47 +37,127 @@ class PartMemory:
         Raises OSError when the system has no memory.
         """
         reserved = capacity if reserved is None else reserved
-        await self.take(reserved)
+        if self._files is None:
+            await self._take(reserved)
+        elif not await self._take_unless_still(reserved):
+            try:
+                return PartBuffer(await self._files.make(capacity), start=start)
+            except (OSError, StorageFullError):
+                await self._take(reserved)
         try:
-            return PartBuffer(capacity, reserved, start=start)
+            return PartBuffer(_Pages(self, capacity, reserved), start=start)
         except BaseException:
             self.give_back(reserved)
             raise
 
     def give_back(self, size: int) -> None:
-        """Free what was taken."""
-        self._used -= size
+        """Free what a buffer took."""
+        self._use(-size)
         self._freed.set()
+
+    async def close(self) -> None:
+        """Let go of the files; no buffer is in use any more."""
+        if self._files is not None:
+            await asyncio.to_thread(self._files.close)
+
+    async def _take(self, size: int) -> None:
+        async with self._turn:
+            while not self._has(size):
+                self._freed.clear()
+                await self._freed.wait()
+            self._use(size)
+
+    async def _take_unless_still(self, size: int) -> bool:
+        """Take bytes as soon as they are free, or return False once the memory stands still."""
+        if self._has(size) and not self._turn.locked():
+            self._use(size)
+            return True
+        taking = asyncio.create_task(self._take(size))
+        try:
+            while not taking.done() and (left := self._still_at() - time.monotonic()) > 0:
+                await asyncio.wait([taking], timeout=left)
+        except asyncio.CancelledError:
+            if not taking.cancel():
+                self.give_back(size)
+            raise
+        return not taking.cancel()
+
+    def _has(self, size: int) -> bool:
+        return not self._used or self._used + size <= self._limit
+
+    def _use(self, size: int) -> None:
+        self._used += size
+        self._moved_at = time.monotonic()
+
+    def _still_at(self) -> float:
+        return self._moved_at + _STILL_SECONDS
+
+
+class Place(Protocol):
+    """Where a part of at most ``size`` bytes is gathered."""
+
+    size: int
+
+    async def keep(self, position: int, piece: memoryview) -> None:
+        """Put bytes at a position."""
+
+    def content(self) -> memoryview:
+        """Return all ``size`` bytes."""
+
+    def release(self) -> None:
+        """Free the place. What was returned of it can be read on."""
+
+
+class _Pages:
+    """Memory, of which ``reserved`` bytes count: less is used until it is full. See ``Place``."""
+
+    def __init__(self, memory: PartMemory, size: int, reserved: int) -> None:
+        self.size = size
+        self._memory = memory
+        self._reserved = reserved
+        self._pages = anonymous_pages(size)
+
+    async def keep(self, position: int, piece: memoryview) -> None:
+        self._pages[position : position + len(piece)] = piece
+
+    def content(self) -> memoryview:
+        return memoryview(self._pages)
+
+    def release(self) -> None:
+        self._memory.give_back(self._reserved)
 
 
 class PartBuffer:
-    """Memory for one part, of which ``reserved`` bytes count; less is used until it is full.
+    """A part that is being gathered.
 
     It is filled from ``start`` on; what comes before is put there with ``put``.
     """
 
-    def __init__(self, capacity: int, reserved: int, *, start: int = 0) -> None:
-        self.reserved = reserved
+    def __init__(self, place: Place, *, start: int) -> None:
         self.start = start
         self.filled = start
-        self._pages = anonymous_pages(capacity)
+        self._place = place
 
     @property
     def is_full(self) -> bool:
         """Tell whether nothing more fits."""
-        return self.filled == len(self._pages)
+        return self.filled == self._place.size
 
-    def fill(self, piece: memoryview) -> memoryview:
-        """Take what fits of ``piece``; return the rest."""
-        taken = piece[: len(self._pages) - self.filled]
-        self._pages[self.filled : self.filled + len(taken)] = taken
+    async def fill(self, piece: memoryview) -> memoryview:
+        """Take what fits of ``piece``; return the rest. Raises what the disk says, if it is one."""
+        taken = piece[: self._place.size - self.filled]
+        await self._place.keep(self.filled, taken)
         self.filled += len(taken)
         return piece[len(taken) :]
 
-    def put(self, position: int, piece: bytes) -> None:
+    async def put(self, position: int, piece: bytes) -> None:
         """Put bytes before ``start``."""
-        self._pages[position : position + len(piece)] = piece
+        await self._place.keep(position, memoryview(piece))
 
     def content(self, start: int = 0) -> memoryview:
         """Return what was filled in, from ``start`` on."""
-        return memoryview(self._pages)[start : self.filled]
+        return self._place.content()[start : self.filled]
+
+    def release(self) -> None:
+        """Free what it took. What was returned of its content can be read on."""
+        self._place.release()

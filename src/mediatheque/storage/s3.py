@@ -16,6 +16,7 @@ from mediatheque.storage import keys
 from mediatheque.storage.intakes import Appender, Hasher, Target
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_buffers import PartBuffers
+from mediatheque.storage.part_files import PartFiles
 from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.remote import RemoteStore
@@ -43,7 +44,8 @@ class S3Store(RemoteStore):
     ``endpoint`` is the address of a store that is not AWS; ``region`` defaults to what AWS's own
     settings say, else us-east-1. ``largest_copy`` is the size in bytes above which the store
     copies by parts (S3 copies at most 5 GiB at once), ``part_memory`` what all uploads of this
-    process together may buffer, in bytes.
+    process together may buffer, in bytes. What slow clients sent waits in
+    ``part_files`` when that is full.
     """
 
     def __init__(
@@ -55,11 +57,12 @@ class S3Store(RemoteStore):
         region: str | None = None,
         largest_copy: int = LARGEST_COPY,
         part_memory: int = _PART_MEMORY,
+        part_files: PartFiles | None = None,
     ) -> None:
         self._bucket = S3Bucket(bucket, prefix, endpoint=endpoint, region=region)
         super().__init__(self._bucket.objects, self._bucket.place)
         self._largest_copy = largest_copy
-        self._memory = PartMemory(part_memory)
+        self._memory = PartMemory(part_memory, part_files)
         self._buffers = PartBuffers(_SENDING_MEMORY)
 
     async def check(self) -> None:
@@ -175,6 +178,7 @@ class S3Store(RemoteStore):
     async def close(self) -> None:
         """See ``Store.close``."""
         await super().close()
+        await self._memory.close()
         await asyncio.to_thread(self._bucket.close)
 
     def _abort_unfinished(self, before: datetime, in_use: frozenset[str]) -> Iterator[str]:

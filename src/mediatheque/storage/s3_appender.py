@@ -69,7 +69,7 @@ class S3Appender:
         while rest:
             if self._part is None:
                 self._part = await self._new_part()
-            rest = self._part.fill(rest)
+            rest = await self._part.fill(rest)
             if self._part.is_full:
                 await self._hand_over()
 
@@ -135,7 +135,7 @@ class S3Appender:
 
     def _release(self) -> None:
         if self._part is not None:
-            self._memory.give_back(self._part.reserved)
+            self._part.release()
             self._part = None
 
     async def _hand_over(self) -> None:
@@ -156,11 +156,11 @@ class S3Appender:
         try:
             position = 0
             async for piece in read_segments(self._store, self._intake, self._tails):
-                part.put(position, piece)
+                await part.put(position, piece)
                 position += len(piece)
             segment, fresh = await self._bucket.transfer(self._send_part, part, number)
         finally:
-            self._memory.give_back(part.reserved)
+            part.release()
         self._parts.append(segment)
         self._tails = []
         self._advance(fresh, part.filled - part.start)
@@ -196,7 +196,7 @@ class S3Appender:
         try:
             crc64nvme = await self._bucket.transfer(self._put_tail, key, content)
         finally:
-            self._memory.give_back(part.reserved)
+            part.release()
         self._tails.append(Segment(key, len(content)))
         self._advance(crc64nvme, len(content))
 

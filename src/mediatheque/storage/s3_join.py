@@ -187,17 +187,16 @@ class S3Join:
             await self._bucket.transfer(self._copy, upload, number, part[0])
             return
         size = size_of(part)
-        await self._memory.take(size)
+        body = await self._memory.buffer(size)
         try:
-            body = bytearray()
             for one in part:
                 async for piece in read_range(
                     self._store, self._intake, one.object_key, one.start, one.end
                 ):
-                    body += piece
-            await self._bucket.transfer(self._send, upload, number, memoryview(body))
+                    await body.fill(memoryview(piece))
+            await self._bucket.transfer(self._send, upload, number, body.content())
         finally:
-            self._memory.give_back(size)
+            body.release()
 
     def _copy(self, upload: MultipartUpload, number: int, one: Range) -> None:
         with self._losses():

@@ -59,11 +59,11 @@ class S3Writer:
             return
         while rest:
             if self._part is None:
-                self._part = await self._new_part()
+                await self._begin_part()
             elif self._part.is_full:
                 await self._hand_over()
             else:
-                rest = self._part.fill(rest)
+                rest = await self._part.fill(rest)
 
     async def commit(self) -> Stored:
         """See ``ObjectWriter.commit``. The store has verified every byte and the whole."""
@@ -84,11 +84,11 @@ class S3Writer:
             await asyncio.wait([self._sending])
             self._sending.exception()
         if self._part is not None:
-            self._memory.give_back(self._part.reserved)
+            self._part.release()
             self._part = None
         await self._bucket.run(self._remove)
 
-    async def _new_part(self) -> PartBuffer:
+    async def _begin_part(self) -> None:
         if self._number > MOST_PARTS:
             raise TooLargeError("There are more bytes than were announced, or than S3 can hold.")
         capacity = part_bytes(self._size_hint, self._number)
@@ -96,11 +96,10 @@ class S3Writer:
         if self._size_hint is not None:
             missing = max(self._size_hint - self._planned_bytes, 1)
             reserved = min(capacity, -(-missing // _PAGE_BYTES) * _PAGE_BYTES)
-        part = await self._memory.buffer(capacity, reserved=reserved)
+        self._part = await self._memory.buffer(capacity, reserved=reserved)
         self._planned_bytes += capacity
-        part.fill(memoryview(self._small))
+        await self._part.fill(memoryview(self._small))
         self._small = bytearray()
-        return part
 
     async def _hand_over(self) -> None:
         """Start to send the full part as soon as the one before it has arrived."""
@@ -120,7 +119,7 @@ class S3Writer:
         try:
             await self._bucket.transfer(self._send_part, part.content(), number)
         finally:
-            self._memory.give_back(part.reserved)
+            part.release()
 
     async def _publish(self) -> None:
         part, self._part = self._part, None
@@ -129,7 +128,7 @@ class S3Writer:
             await self._bucket.transfer(self._send_last, content)
         finally:
             if part is not None:
-                self._memory.give_back(part.reserved)
+                part.release()
         self._published = True
 
     def _send_part(self, content: memoryview, number: int) -> None:

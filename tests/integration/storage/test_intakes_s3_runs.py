@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from mediatheque.domain.intakes import Intake
 from mediatheque.storage import s3_appender, s3_runs
 from mediatheque.storage.intakes import Target
 from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.part_files import PartFiles
 from mediatheque.storage.s3 import S3Store
 from tests.support.intakes import append, new_intake, put_together, recorded
 from tests.support.proxy import Fault, Harm, Proxy, answer
@@ -82,6 +84,25 @@ async def test_parts_of_every_object_are_numbered_from_one_without_gaps(
         expected = 32 * MIB if expected == 1 << 30 else 1 << 30
 
     await check_joined(store, await plain(store, intake, 77))
+
+
+@pytest.mark.parametrize("sizes", [(5, 5, 5), (1, 2, 9, 6)], ids=["parts", "tails"])
+async def test_an_upload_does_not_wait_for_slow_ones_that_have_all_the_memory(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sizes: tuple[int, ...]
+) -> None:
+    files = PartFiles(tmp_path, reserved_bytes=0)
+    store = open_s3(seaweedfs, monkeypatch, part_memory=PART_BYTES, part_files=files)
+    slow = store.appender(new_intake(), target=TARGET)
+    await slow.write(b"x")
+    intake = new_intake()
+    async with asyncio.timeout(SOON):
+        for size in sizes:
+            intake = await run(store, intake, size * MIB)
+
+        await check_joined(store, await plain(store, intake, 300 * KIB))
+
+    await slow.close()
+    await store.close()
 
 
 async def test_more_parts_than_one_object_can_have_become_several_runs(

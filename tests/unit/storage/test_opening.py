@@ -13,7 +13,14 @@ from mediatheque.storage.stores import Store
 
 
 def opened(url: str) -> Store:
-    return open_store(url, s3_endpoint=None, durable=True, reserved_bytes=0, part_memory=1 << 20)
+    return open_store(
+        url,
+        s3_endpoint=None,
+        durable=True,
+        reserved_bytes=0,
+        part_memory=1 << 20,
+        part_folder=Path("/srv/parts"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,202 @@
+"""Parts of slow clients, which wait on the local disk where others have all of the memory."""
+
+import asyncio
+import os
+import random
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mediatheque.domain.errors import StorageFullError
+from mediatheque.storage import durable, part_memory
+from mediatheque.storage.part_files import PartFiles
+from mediatheque.storage.part_memory import PartBuffer, PartMemory
+from tests.support.sources import open_descriptors
+
+MIB = 1 << 20
+CONTENT = random.Random(5).randbytes(MIB)
+STILL_SECONDS = 0.1
+LONG_SECONDS = 10
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[PartFiles]:
+    opened = PartFiles(tmp_path / "made" / "parts", reserved_bytes=0)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory stands still when nothing happened to it for a tenth of a second."""
+    monkeypatch.setattr(part_memory, "_STILL_SECONDS", STILL_SECONDS)
+
+
+async def fill(buffer: PartBuffer, content: bytes) -> None:
+    """Fill a buffer in pieces that fit nowhere evenly."""
+    for start in range(0, len(content), 77_777):
+        assert not await buffer.fill(memoryview(content)[start : start + 77_777])
+
+
+async def test_who_waits_while_the_memory_stands_still_gets_a_file(files: PartFiles) -> None:
+    memory = PartMemory(2 * MIB, files)
+    slow = [await memory.buffer(MIB) for _ in range(2)]
+
+    async with asyncio.timeout(LONG_SECONDS):
+        late = [await memory.buffer(MIB, start=7) for _ in range(3)]
+
+    for number, one in enumerate(late):
+        mine = CONTENT[number : MIB - 100]
+        await fill(one, mine)
+        await one.put(0, b"1234567")
+        assert one.content() == b"1234567" + mine
+        assert one.content(7) == mine
+        room = MIB - 7 - len(mine)
+        assert await one.fill(memoryview(CONTENT)[:1000]) == CONTENT[room:1000]
+        assert one.is_full
+        assert one.content(7) == mine + CONTENT[:room]
+        one.release()
+    for one in slow:
+        one.release()
+
+
+async def test_memory_is_waited_for_while_others_give_some_back(files: PartFiles) -> None:
+    memory = PartMemory(MIB, files)
+    first = await memory.buffer(MIB)
+    descriptors = open_descriptors()
+    waiting = [asyncio.create_task(memory.buffer(MIB)) for _ in range(5)]
+
+    for one in waiting:
+        await asyncio.sleep(STILL_SECONDS / 2)
+        assert not one.done()
+        first.release()
+        first = await one
+
+        assert open_descriptors() == descriptors
+    first.release()
+
+
+async def test_what_is_free_is_taken_however_long_nothing_happened(files: PartFiles) -> None:
+    memory = PartMemory(MIB, files)
+    await asyncio.sleep(2 * STILL_SECONDS)
+    descriptors = open_descriptors()
+
+    one = await memory.buffer(MIB)
+
+    assert open_descriptors() == descriptors
+    one.release()
+
+
+async def test_files_are_for_their_owner_have_no_names_and_are_closed(
+    files: PartFiles, tmp_path: Path
+) -> None:
+    before = open_descriptors()
+    one = await files.make(MIB)
+    folder = tmp_path / "made" / "parts"
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert list(folder.iterdir()) == []
+
+    seen = one.content()
+    await one.keep(0, memoryview(CONTENT))
+    one.release()
+    assert seen == CONTENT, "what was returned can be read on"
+    del seen
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("trouble", ["no room", "no folder"])
+async def test_memory_is_waited_for_when_there_can_be_no_file(tmp_path: Path, trouble: str) -> None:
+    folder = tmp_path / "parts"
+    if trouble == "no folder":
+        folder.write_text("in the way")
+    files = PartFiles(folder, reserved_bytes=1 << 62 if trouble == "no room" else 0)
+    memory = PartMemory(MIB, files)
+    slow = await memory.buffer(MIB)
+    descriptors = open_descriptors()
+    with pytest.raises((OSError, StorageFullError)):
+        await files.make(MIB)
+    waiting = asyncio.create_task(memory.buffer(MIB))
+    await asyncio.sleep(3 * STILL_SECONDS)
+    assert not waiting.done()
+
+    slow.release()
+
+    async with asyncio.timeout(LONG_SECONDS):
+        last = await waiting
+    assert open_descriptors() == descriptors
+    last.release()
+    await memory.close()
+
+
+@pytest.mark.parametrize("freed", [False, True], ids=["waiting", "just served"])
+async def test_who_gives_up_takes_no_memory(files: PartFiles, freed: bool) -> None:
+    memory = PartMemory(MIB, files)
+    first = await memory.buffer(MIB)
+    waiting = asyncio.create_task(memory.buffer(MIB))
+    await asyncio.sleep(0)
+    if freed:
+        first.release()
+        await asyncio.sleep(0)  # it has the memory, but does not know yet
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    if not freed:
+        first.release()
+    descriptors = open_descriptors()
+
+    async with asyncio.timeout(LONG_SECONDS):
+        last = await memory.buffer(MIB)
+
+    assert open_descriptors() == descriptors
+    last.release()
+
+
+async def test_who_gives_up_keeps_no_file(
+    files: PartFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    making, go_on = threading.Event(), threading.Event()
+
+    def wait(*_: object, **__: object) -> None:
+        making.set()
+        assert go_on.wait(LONG_SECONDS)
+
+    monkeypatch.setattr(durable, "check_room", wait)
+    descriptors = open_descriptors()
+    given_up = asyncio.create_task(files.make(MIB))
+    await asyncio.to_thread(making.wait, LONG_SECONDS)
+    given_up.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+
+    assert open_descriptors() == descriptors
+
+
+async def test_a_disk_that_takes_little_at_once_is_given_the_rest(
+    files: PartFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, piece, at: write(file, piece[:99_999], at))
+    one = await files.make(MIB)
+
+    await one.keep(7, memoryview(CONTENT)[7:])
+
+    assert one.content()[7:] == CONTENT[7:]
+    one.release()
+
+
+async def test_a_disk_that_fails_is_said_to(files: PartFiles) -> None:
+    one = await files.make(MIB)
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    one._descriptor, mine = descriptor, one._descriptor
+    os.close(mine)
+
+    with pytest.raises(StorageFullError):
+        await one.keep(0, memoryview(CONTENT))
+    one.release()
