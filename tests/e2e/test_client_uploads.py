@@ -181,6 +181,26 @@ async def test_parts_are_joined_once_although_the_answer_was_lost(
 
 
 @pytest.mark.parametrize("way", ["parts"], indirect=True)
+async def test_a_join_that_takes_longer_than_the_patience_is_waited_for(
+    proxy: Proxy, source: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    join = Tus.join
+
+    async def join_slowly(tus: Tus, key: str, part_ids: Sequence[str], metadata: str) -> str:
+        at_work = answer("423 Locked", '{"error": "still at work"}')
+        proxy.faults.append(Fault("POST /uploads", Harm.LOSE_ANSWER))
+        proxy.faults.append(Fault("POST /uploads", Harm.ANSWER, 4, at_work))
+        return await join(tus, key, part_ids, metadata)
+
+    monkeypatch.setattr(Tus, "join", join_slowly)
+    async with AsyncClient(proxy.endpoint, patience=0.5) as client:
+        media = await client.medias.upload(source)
+
+        assert proxy.count("POST /uploads") == 4 + 6
+        assert await stored(client, media) == source.read_bytes()
+
+
+@pytest.mark.parametrize("way", ["parts"], indirect=True)
 async def test_parts_that_have_all_arrived_are_joined_by_a_later_call(
     proxy: Proxy, source: Path, way: str, monkeypatch: pytest.MonkeyPatch, states: Path
 ) -> None:

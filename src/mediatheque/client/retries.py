@@ -13,6 +13,7 @@ from mediatheque.client.errors import (
 
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
+_LOCKED = 423
 
 RetryableError = (ConnectionLostError, ServerUnreachableError, UnavailableError)
 
@@ -20,7 +21,9 @@ RetryableError = (ConnectionLostError, ServerUnreachableError, UnavailableError)
 class Retries:
     """The attempts at one thing: ever longer pauses, until ``patience`` seconds are over.
 
-    The patience counts from the first failure after something went well.
+    The patience counts from the first failure after something went well. A server that says that it
+    is still at work on the same thing, such as making one object of many gigabytes, takes none: it
+    lets go by itself.
     """
 
     def __init__(self, patience: float) -> None:
@@ -43,12 +46,13 @@ class Retries:
         Raises ``error`` when the patience does not last so long.
         """
         now = time.monotonic()
-        if self._failures == 0:
+        locked = error.status == _LOCKED
+        if self._failures == 0 or locked:
             self._deadline = now + self._patience
         # Random, so that clients that failed together do not come back together.
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2**self._failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret
         delay = max(delay, error.retry_after or 0.0)
         self._failures += 1
-        if now + delay > self._deadline:
+        if now + delay > self._deadline and not locked:
             raise error
         await asyncio.sleep(delay)

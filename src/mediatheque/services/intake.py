@@ -303,4 +303,4 @@ class IntakeService:
 
 
 def _busy() -> IntakeBusyError:
-    return IntakeBusyError("Other bytes for it are still on their way. Send these again later.")
+    return IntakeBusyError("Another request is still at work on it. Try again later.")

@@ -36,6 +36,14 @@ async def test_without_the_patience_that_the_server_asks_for_there_is_no_pause()
     assert time.monotonic() - began < 1
 
 
+async def test_a_server_that_is_at_work_on_it_takes_no_patience() -> None:
+    retries = Retries(patience=0.45)
+    for _ in range(3):
+        await retries.pause_after(UnavailableError("at work on it", status=423))
+    with pytest.raises(UnavailableError):
+        await retries.pause_after(UnavailableError("later", status=503))
+
+
 async def test_progress_begins_the_patience_anew() -> None:
     retries = Retries(patience=0.3)
     error = UnavailableError("later")
