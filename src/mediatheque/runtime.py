@@ -47,14 +47,13 @@ from mediatheque.storage import keys
 from mediatheque.storage.endpoints import Endpoints
 from mediatheque.storage.mirror_opening import Mirrors
 from mediatheque.storage.opening import open_store
+from mediatheque.storage.part_files import PartFiles
+from mediatheque.storage.part_memory import MOST_BYTES, PartMemory
 from mediatheque.storage.sealing import Sealer
 from mediatheque.storage.signing import Signer
 from mediatheque.storage.sources import SourceRoots
 from mediatheque.storage.stores import Store
 from mediatheque.storage.threads import keep_word_by_default
-
-_PART_MEMORY = 96 << 20
-"""Bytes of parts on their way to S3 that all web processes together may hold."""
 
 _PARENT_CHECK_SECONDS = 0.5
 
@@ -143,13 +142,14 @@ def read_secret(settings: Settings) -> str:
 
 def open_configured_store(settings: Settings) -> Store:
     """Return the store that the settings name; nothing is contacted yet."""
+    folder = settings.data_dir.absolute() / "parts"
+    files = PartFiles(folder, reserved_bytes=settings.reserved_space)
     return open_store(
         settings.store_url,
         s3_endpoint=settings.s3_endpoint,
         durable=settings.durable,
         reserved_bytes=settings.reserved_space,
-        part_memory=_PART_MEMORY // settings.workers,
-        part_folder=settings.data_dir.absolute() / "parts",
+        memory=PartMemory(MOST_BYTES // settings.workers, files),
     )
 
 

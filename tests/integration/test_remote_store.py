@@ -1,13 +1,23 @@
-"""What the conformance suite cannot see of a store behind obstore: its unfinished uploads."""
+"""What the conformance suite cannot see of a store behind obstore: unfinished uploads, memory."""
+
+import asyncio
+import contextlib
+import random
+from pathlib import Path
 
 import pytest
 
 from mediatheque.domain.errors import InvalidError, UnavailableError
+from mediatheque.storage.part_files import PartFiles
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.remote import open_remote
 from tests.support.seaweedfs import SeaweedFS
-from tests.support.stores import open_obstore
+from tests.support.stores import check_not_kept_waiting, get, open_obstore, put
 
 MIB = 1 << 20
+PART_BYTES = 8 * MIB
+CONTENT = random.Random(3).randbytes(17 * MIB + 77)
+SOON = 30
 
 
 def unfinished(server: SeaweedFS) -> int:
@@ -27,6 +37,49 @@ async def test_an_aborted_upload_is_removed_from_the_store(
 
     assert unfinished(seaweedfs) == before
     assert await store.head("a/object") is None
+
+
+@pytest.mark.parametrize("size", [MIB, 9 * MIB, 17 * MIB, 25 * MIB, 33 * MIB])
+@pytest.mark.parametrize("refused", [False, True], ids=["aborted", "refused"])
+async def test_an_upload_that_fails_gives_its_memory_back(
+    seaweedfs: SeaweedFS, size: int, refused: bool
+) -> None:
+    server = SeaweedFS(seaweedfs.endpoint, secret_key="another-secret") if refused else seaweedfs
+    memory = PartMemory(5 * PART_BYTES)
+    store = open_obstore(server, memory=memory)
+    writer = store.writer("a/object", content_type="video/mp4", size_hint=None)
+    async with asyncio.timeout(SOON):
+        with contextlib.suppress(UnavailableError):
+            await writer.write(bytes(size))
+            if refused:
+                await writer.commit()
+        await writer.abort()
+
+        (await memory.buffer(5 * PART_BYTES)).release()
+
+    await store.close()
+
+
+async def test_many_uploads_share_little_memory_and_all_finish(seaweedfs: SeaweedFS) -> None:
+    store = open_obstore(seaweedfs, memory=PartMemory(2 * PART_BYTES))
+    contents = {f"a/{number}": CONTENT[number:] for number in range(8)}
+    async with asyncio.timeout(SOON):
+        await asyncio.gather(*(put(store, key, content) for key, content in contents.items()))
+
+    for key, content in contents.items():
+        assert await get(store, key) == content
+    await store.close()
+
+
+async def test_objects_of_fast_clients_do_not_wait_for_those_of_slow_ones(
+    seaweedfs: SeaweedFS, tmp_path: Path
+) -> None:
+    memory = PartMemory(PART_BYTES, PartFiles(tmp_path, reserved_bytes=0))
+    store = open_obstore(seaweedfs, memory=memory)
+
+    await check_not_kept_waiting(store, CONTENT)
+
+    await store.close()
 
 
 async def test_a_refused_store_is_unavailable_and_its_keys_stay_secret(

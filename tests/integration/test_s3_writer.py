@@ -22,12 +22,13 @@ from mediatheque.domain.errors import (
 from mediatheque.storage import s3_bucket, s3_writer
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_files import PartFiles
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.s3_bucket import S3Bucket
 from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
-from tests.support.stores import get, keys, open_s3, put
+from tests.support.stores import check_not_kept_waiting, get, keys, open_s3, put
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -229,7 +230,7 @@ async def test_abort_does_not_wait_until_all_tries_are_used_up(
 async def test_many_uploads_at_once_share_little_memory_and_all_finish(
     seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_s3(seaweedfs, monkeypatch, part_memory=16 * MIB)
+    store = open_s3(seaweedfs, monkeypatch, memory=PartMemory(16 * MIB))
     contents = {f"a/{number}": CONTENT[number : number + 9 * MIB] for number in range(12)}
 
     await asyncio.gather(*(put(store, key, content) for key, content in contents.items()))
@@ -243,26 +244,17 @@ async def test_objects_of_fast_clients_do_not_wait_for_those_of_slow_ones(
     seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     files = PartFiles(tmp_path, reserved_bytes=0)
-    store = open_s3(seaweedfs, monkeypatch, part_memory=8 * MIB, part_files=files)
-    slow = [store.writer(f"a/slow{n}", content_type="a/b", size_hint=None) for n in range(3)]
-    async with asyncio.timeout(30):
-        for writer in slow:
-            await writer.write(CONTENT[:MIB])
+    store = open_s3(seaweedfs, monkeypatch, memory=PartMemory(8 * MIB, files))
 
-        await put(store, "a/fast", CONTENT)
+    await check_not_kept_waiting(store, CONTENT)
 
-    assert await get(store, "a/fast") == CONTENT
-    for number, writer in enumerate(slow):
-        await writer.write(CONTENT[MIB:])
-        await writer.commit()
-        assert await get(store, f"a/slow{number}") == CONTENT
     await store.close()
 
 
 async def test_a_small_object_does_not_wait_for_a_large_one(
     seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_s3(seaweedfs, monkeypatch, part_memory=8 * MIB)
+    store = open_s3(seaweedfs, monkeypatch, memory=PartMemory(8 * MIB))
     slow = store.writer("a/slow", content_type="video/mp4", size_hint=None)
     await slow.write(CONTENT[: 7 * MIB])
     second = store.writer("a/second", content_type="video/mp4", size_hint=None)
@@ -282,7 +274,7 @@ async def test_a_small_object_does_not_wait_for_a_large_one(
 async def test_an_aborted_upload_gives_its_memory_back(
     seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_s3(seaweedfs, monkeypatch, part_memory=8 * MIB)
+    store = open_s3(seaweedfs, monkeypatch, memory=PartMemory(8 * MIB))
     async with asyncio.timeout(30):
         for size in (MIB, 9 * MIB, 17 * MIB):
             writer = store.writer("a/aborted", content_type="video/mp4", size_hint=None)
@@ -297,7 +289,7 @@ async def test_an_aborted_upload_gives_its_memory_back(
 async def test_a_writer_that_was_cancelled_while_it_waited_for_memory_takes_none(
     seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = open_s3(seaweedfs, monkeypatch, part_memory=8 * MIB)
+    store = open_s3(seaweedfs, monkeypatch, memory=PartMemory(8 * MIB))
     first = store.writer("a/first", content_type="video/mp4", size_hint=None)
     await first.write(CONTENT[:MIB])
     second = store.writer("a/second", content_type="video/mp4", size_hint=None)

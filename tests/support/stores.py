@@ -1,5 +1,6 @@
 """Opening stores, and moving whole objects in and out of them."""
 
+import asyncio
 import uuid
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,15 @@ import pytest
 from obstore.store import S3Store as ObstoreS3
 
 from mediatheque.storage.local import LocalStore
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES, RemoteStore, open_remote
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.stores import Store, Stored
 from tests.support.seaweedfs import SeaweedFS
 
 PIECE_BYTES = 300_000
+_BEGUN_BYTES = 1_000_000
+_SOON_SECONDS = 30
 
 
 def open_s3(
@@ -42,7 +46,7 @@ def open_kind(
     return open_s3(request.getfixturevalue("seaweedfs"), monkeypatch)
 
 
-def open_obstore(server: SeaweedFS) -> RemoteStore:
+def open_obstore(server: SeaweedFS, *, memory: PartMemory | None = None) -> RemoteStore:
     """Open the same server through obstore alone, in the place of stores that tests cannot run."""
     objects = ObstoreS3(
         server.bucket,
@@ -54,7 +58,7 @@ def open_obstore(server: SeaweedFS) -> RemoteStore:
         client_options={**CLIENT_OPTIONS, "allow_http": True},
         retry_config=RETRIES,
     )
-    return RemoteStore(objects, "The test store")
+    return RemoteStore(objects, "The test store", memory)
 
 
 async def put(
@@ -65,6 +69,22 @@ async def put(
     for start in range(0, len(content), PIECE_BYTES):
         await writer.write(content[start : start + PIECE_BYTES])
     return await writer.commit()
+
+
+async def check_not_kept_waiting(store: Store, content: bytes) -> None:
+    """Let three slow clients begin, then write an object; each gets ``content`` in the end."""
+    slow = [store.writer(f"a/slow{n}", content_type="a/b", size_hint=None) for n in range(3)]
+    async with asyncio.timeout(_SOON_SECONDS):
+        for writer in slow:
+            await writer.write(content[:_BEGUN_BYTES])
+
+        await put(store, "a/fast", content)
+
+    assert await get(store, "a/fast") == content
+    for number, writer in enumerate(slow):
+        await writer.write(content[_BEGUN_BYTES:])
+        await writer.commit()
+        assert await get(store, f"a/slow{number}") == content
 
 
 async def get(store: Store, key: str, start: int = 0, end: int | None = None) -> bytes:

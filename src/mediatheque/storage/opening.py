@@ -5,26 +5,19 @@ from urllib.parse import unquote, urlsplit
 
 from mediatheque.domain.errors import InvalidError
 from mediatheque.storage.local import LocalStore
-from mediatheque.storage.part_files import PartFiles
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.stores import Store
 
 
 def open_store(
-    url: str,
-    *,
-    s3_endpoint: str | None,
-    durable: bool,
-    reserved_bytes: int,
-    part_memory: int,
-    part_folder: Path,
+    url: str, *, s3_endpoint: str | None, durable: bool, reserved_bytes: int, memory: PartMemory
 ) -> Store:
     """Return the store that ``url`` names; nothing is contacted before ``Store.check``.
 
     ``file:///folder``, ``s3://bucket/prefix``, ``gs://bucket/prefix``, ``az://container/prefix``
     or ``memory://`` (for tests: gone with the process). ``s3_endpoint`` is the address of a
-    store that speaks S3 but is not AWS; ``part_memory`` bounds what one process holds of parts on
-    their way there, in bytes, and ``part_folder`` is a local one for what slow clients sent when
-    that is full. Raises InvalidError for any other URL, and for one with credentials.
+    store that speaks S3 but is not AWS; ``memory`` is for parts on their way to a store that is no
+    folder. Raises InvalidError for any other URL, and for one with credentials.
     """
     # Nothing of the URL is repeated: it may have a password in it, though none belongs there.
     refused = InvalidError(
@@ -46,15 +39,9 @@ def open_store(
     if parts.scheme == "s3" and parts.netloc:
         from mediatheque.storage.s3 import S3Store  # noqa: PLC0415
 
-        return S3Store(
-            parts.netloc,
-            parts.path.strip("/"),
-            endpoint=s3_endpoint,
-            part_memory=part_memory,
-            part_files=PartFiles(part_folder, reserved_bytes=reserved_bytes),
-        )
+        return S3Store(parts.netloc, parts.path.strip("/"), endpoint=s3_endpoint, memory=memory)
     if (parts.scheme in {"gs", "az"} and parts.netloc) or parts.scheme == "memory":
         from mediatheque.storage.remote import open_remote  # noqa: PLC0415
 
-        return open_remote(url)
+        return open_remote(url, memory)
     raise refused

@@ -8,6 +8,9 @@ from mediatheque.domain.errors import StorageFullError
 from mediatheque.storage.part_buffers import anonymous_pages
 from mediatheque.storage.part_files import PartFiles
 
+MOST_BYTES = 96 << 20
+"""What all processes of a machine together may take, in bytes."""
+
 _STILL_SECONDS = 0.5
 """When no memory was taken and none freed for so long, slow clients have all of it."""
 
@@ -21,7 +24,7 @@ class PartMemory:
     waits while it stands still gets one of the ``files`` instead, if the disk has room.
     """
 
-    def __init__(self, limit: int, files: PartFiles | None = None) -> None:
+    def __init__(self, limit: int = MOST_BYTES, files: PartFiles | None = None) -> None:
         self._limit = limit
         self._files = files
         self._used = 0

@@ -23,6 +23,7 @@ from mediatheque.domain.errors import (
 from mediatheque.domain.intakes import Intake
 from mediatheque.storage.intakes import Appender, Hasher, Target
 from mediatheque.storage.object_appender import ObjectAppender
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.remote_errors import obstore_errors
 from mediatheque.storage.remote_writer import RemoteWriter
 from mediatheque.storage.segments import join_by_merging
@@ -50,7 +51,7 @@ CLIENT_OPTIONS: "ClientConfig" = {
 RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
 
 
-def open_remote(url: str) -> "RemoteStore":
+def open_remote(url: str, memory: PartMemory | None = None) -> "RemoteStore":
     """Return the store of ``gs://bucket/prefix``, ``az://container/prefix`` or ``memory://``.
 
     Credentials come from the variables that Google's and Microsoft's own tools read. Raises
@@ -61,17 +62,17 @@ def open_remote(url: str) -> "RemoteStore":
     try:
         match parts.scheme:
             case "memory":
-                return RemoteStore(MemoryStore(), "the memory store")
+                return RemoteStore(MemoryStore(), "the memory store", memory)
             case "gs":
                 google = GCSStore(
                     parts.netloc, prefix=prefix, client_options=CLIENT_OPTIONS, retry_config=RETRIES
                 )
-                return RemoteStore(google, f"gs://{parts.netloc}")
+                return RemoteStore(google, f"gs://{parts.netloc}", memory)
             case "az":
                 azure = AzureStore(
                     parts.netloc, prefix=prefix, client_options=CLIENT_OPTIONS, retry_config=RETRIES
                 )
-                return RemoteStore(azure, f"az://{parts.netloc}")
+                return RemoteStore(azure, f"az://{parts.netloc}", memory)
             case _:
                 raise InvalidError(f"{url!r} is not a URL of a store in the cloud.")
     except BaseError as error:
@@ -82,11 +83,15 @@ def open_remote(url: str) -> "RemoteStore":
 
 
 class RemoteStore:
-    """Objects behind ``objects``; ``place`` is what people call it in an error's sentence."""
+    """Objects behind ``objects``; ``place`` is what people call it in an error's sentence.
 
-    def __init__(self, objects: ObjectStore, place: str) -> None:
+    In ``memory`` uploads gather their parts; it is one of its own unless given.
+    """
+
+    def __init__(self, objects: ObjectStore, place: str, memory: PartMemory | None = None) -> None:
         self._objects = objects
         self._place = place
+        self._memory = memory or PartMemory()
         self._senders = Threads(_SENDERS, thread_name_prefix="sender")
 
     async def check(self) -> None:
@@ -106,8 +111,14 @@ class RemoteStore:
 
     def writer(self, key: str, *, content_type: str, size_hint: int | None) -> ObjectWriter:
         """See ``Store.writer``."""
-        del size_hint
-        return RemoteWriter(self._objects, self._place, key, content_type)
+        return RemoteWriter(
+            self._objects,
+            self._place,
+            self._memory,
+            key=key,
+            content_type=content_type,
+            size_hint=size_hint,
+        )
 
     async def send_file(
         self, source: Source, key: str, *, content_type: str, sending: Sending
@@ -220,6 +231,7 @@ class RemoteStore:
     async def close(self) -> None:
         """See ``Store.close``. obstore's connections close with the process."""
         await asyncio.to_thread(self._senders.shutdown)
+        await self._memory.close()
 
     async def _existing(self, key: str) -> ObjectInfo:
         info = await self.head(key)

@@ -9,6 +9,8 @@ from obstore.store import ObjectStore
 
 from mediatheque.domain.errors import MediathequeError, NotFoundError, UnavailableError
 from mediatheque.storage.digest import Digest
+from mediatheque.storage.part_gatherer import Gathered, PartGatherer
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.remote_errors import obstore_errors
 from mediatheque.storage.stores import Stored
 
@@ -25,33 +27,37 @@ class RemoteWriter:
     At most one part is with obstore, one waits for it and one is being gathered.
     """
 
-    def __init__(self, objects: ObjectStore, place: str, key: str, content_type: str) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        place: str,
+        memory: PartMemory,
+        *,
+        key: str,
+        content_type: str,
+        size_hint: int | None,
+    ) -> None:
         self._objects = objects
         self._place = place
         self._key = key
         self._content_type = content_type
         self._digest = Digest()
-        self._gathered = bytearray()
+        self._gatherer = PartGatherer(memory, capacity=lambda _: _PART_BYTES, size_hint=size_hint)
         # None ends the stream; an exception makes obstore abort.
-        self._parts: asyncio.Queue[bytes | _AbortedError | None] = asyncio.Queue(maxsize=1)
+        self._parts: asyncio.Queue[Gathered | _AbortedError | None] = asyncio.Queue(maxsize=1)
         self._upload: asyncio.Task[None] | None = None
         self._closed = False
 
     async def write(self, piece: bytes) -> None:
         """See ``ObjectWriter.write``."""
-        view = memoryview(piece)
-        while view:
-            if len(self._gathered) == _PART_BYTES:
-                await self._pass_on()
-            room = _PART_BYTES - len(self._gathered)
-            self._gathered += view[:room]
-            view = view[room:]
+        rest = memoryview(piece)
+        while rest := await self._gatherer.add(rest):
+            await self._pass_on()
 
     async def commit(self) -> Stored:
         """See ``ObjectWriter.commit``. These stores verify no CRC64NVME: the size is compared."""
         if self._upload is None:
-            part = await self._hashed()
-            self._upload = asyncio.create_task(self._put(part))
+            self._upload = asyncio.create_task(self._put_whole(await self._hashed()))
         else:
             await self._pass_on()
             await self._offer(None)
@@ -69,10 +75,13 @@ class RemoteWriter:
         if self._closed:
             return
         self._closed = True
+        self._gatherer.release()
         if self._upload is None:
             return
         await self._offer(_AbortedError(), failing=True)
         await asyncio.wait([self._upload])
+        while not self._parts.empty():
+            _release(self._parts.get_nowait())
         if self._upload.exception() is None:  # the interrupted commit had gone through
             # When even this fails, the janitor finds an object that no row names.
             with contextlib.suppress(MediathequeError), obstore_errors(self._place, self._key):
@@ -81,32 +90,48 @@ class RemoteWriter:
     async def _pass_on(self) -> None:
         part = await self._hashed()
         if self._upload is None:
-            self._upload = asyncio.create_task(self._put(self._stream()))
+            self._upload = asyncio.create_task(self._put(self._stream(), use_multipart=True))
         await self._offer(part)
 
-    async def _hashed(self) -> bytes:
-        part, self._gathered = bytes(self._gathered), bytearray()
-        await asyncio.to_thread(self._digest.update, part)
+    async def _hashed(self) -> Gathered:
+        part = self._gatherer.take()
+        try:
+            await asyncio.to_thread(self._digest.update, part.content())
+        except BaseException:
+            part.release()
+            raise
         return part
 
-    async def _offer(self, part: bytes | _AbortedError | None, *, failing: bool = False) -> None:
+    async def _offer(self, part: Gathered | _AbortedError | None, *, failing: bool = False) -> None:
         """Hand one part to obstore; raise its error if it gave up meanwhile."""
         assert self._upload is not None
         offer = asyncio.create_task(self._parts.put(part))
         try:
             await asyncio.wait({offer, self._upload}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            offer.cancel()
+            if offer.cancel():
+                _release(part)
         if self._upload.done() and not failing:
             self._upload.result()
 
-    async def _stream(self) -> AsyncIterator[bytes]:
+    async def _stream(self) -> AsyncIterator[memoryview]:
         while (part := await self._parts.get()) is not None:
             if isinstance(part, _AbortedError):
                 raise part
-            yield part
+            try:
+                yield part.content()
+            finally:
+                part.release()
 
-    async def _put(self, content: bytes | AsyncIterator[bytes]) -> None:
+    async def _put_whole(self, part: Gathered) -> None:
+        try:
+            await self._put(part.content(), use_multipart=False)
+        finally:
+            part.release()
+
+    async def _put(
+        self, content: memoryview | AsyncIterator[memoryview], *, use_multipart: bool
+    ) -> None:
         try:
             with obstore_errors(self._place, self._key):
                 await obstore.put_async(
@@ -114,7 +139,7 @@ class RemoteWriter:
                     self._key,
                     content,
                     attributes={"Content-Type": self._content_type},
-                    use_multipart=not isinstance(content, bytes),
+                    use_multipart=use_multipart,
                     chunk_size=_PART_BYTES,
                     max_concurrency=1,
                 )
@@ -122,3 +147,8 @@ class RemoteWriter:
             raise UnavailableError(
                 f"{self._place} does not exist. Create it, or correct MEDIATHEQUE_STORAGE_URL."
             ) from error
+
+
+def _release(part: Gathered | _AbortedError | None) -> None:
+    if part is not None and not isinstance(part, _AbortedError):
+        part.release()

@@ -16,7 +16,6 @@ from mediatheque.storage import keys
 from mediatheque.storage.intakes import Appender, Hasher, Target
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_buffers import PartBuffers
-from mediatheque.storage.part_files import PartFiles
 from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.part_sizes import MOST_PARTS
 from mediatheque.storage.remote import RemoteStore
@@ -32,7 +31,6 @@ from mediatheque.storage.segments import joined, joined_now
 from mediatheque.storage.sending import Sending, Source
 from mediatheque.storage.stores import ObjectInfo, Stored
 
-_PART_MEMORY = 96 << 20
 _SENDING_MEMORY = 64 << 20
 _RUN_BYTES = 32 << 20
 """What is shorter makes do with objects, which cost two requests less than an upload of parts."""
@@ -43,9 +41,7 @@ class S3Store(RemoteStore):
 
     ``endpoint`` is the address of a store that is not AWS; ``region`` defaults to what AWS's own
     settings say, else us-east-1. ``largest_copy`` is the size in bytes above which the store
-    copies by parts (S3 copies at most 5 GiB at once), ``part_memory`` what all uploads of this
-    process together may buffer, in bytes. What slow clients sent waits in
-    ``part_files`` when that is full.
+    copies by parts (S3 copies at most 5 GiB at once). ``memory`` as for ``RemoteStore``.
     """
 
     def __init__(
@@ -56,13 +52,11 @@ class S3Store(RemoteStore):
         endpoint: str | None = None,
         region: str | None = None,
         largest_copy: int = LARGEST_COPY,
-        part_memory: int = _PART_MEMORY,
-        part_files: PartFiles | None = None,
+        memory: PartMemory | None = None,
     ) -> None:
         self._bucket = S3Bucket(bucket, prefix, endpoint=endpoint, region=region)
-        super().__init__(self._bucket.objects, self._bucket.place)
+        super().__init__(self._bucket.objects, self._bucket.place, memory)
         self._largest_copy = largest_copy
-        self._memory = PartMemory(part_memory, part_files)
         self._buffers = PartBuffers(_SENDING_MEMORY)
 
     async def check(self) -> None:
@@ -178,7 +172,6 @@ class S3Store(RemoteStore):
     async def close(self) -> None:
         """See ``Store.close``."""
         await super().close()
-        await self._memory.close()
         await asyncio.to_thread(self._bucket.close)
 
     def _abort_unfinished(self, before: datetime, in_use: frozenset[str]) -> Iterator[str]:

@@ -3,20 +3,18 @@
 import asyncio
 import contextlib
 import threading
+from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from mediatheque.domain.errors import TooLargeError
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.multipart import MultipartUpload
-from mediatheque.storage.part_memory import PartBuffer, PartMemory
+from mediatheque.storage.part_gatherer import Gathered, PartGatherer
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.stores import Stored
-
-# What a writer may hold without asking for memory, so that small files never queue behind big ones.
-_SMALL_BYTES = 256 << 10
-_PAGE_BYTES = 2 << 20  # a huge page: what the first byte of a part costs
 
 
 class S3Writer:
@@ -36,15 +34,13 @@ class S3Writer:
         size_hint: int | None,
     ) -> None:
         self._bucket = bucket
-        self._memory = memory
         self._key = key
         self._content_type = content_type
-        self._size_hint = size_hint
         self._digest = Digest()
-        self._small = bytearray()
-        self._part: PartBuffer | None = None
+        self._gatherer = PartGatherer(
+            memory, capacity=partial(_part_bytes, size_hint), size_hint=size_hint
+        )
         self._number = 1
-        self._planned_bytes = 0
         self._upload: MultipartUpload | None = None
         self._sending: asyncio.Task[None] | None = None
         self._give_up = threading.Event()
@@ -54,16 +50,8 @@ class S3Writer:
     async def write(self, piece: bytes) -> None:
         """See ``ObjectWriter.write``. Raises TooLargeError beyond 10,000 parts, too."""
         rest = memoryview(piece)
-        if self._part is None and len(self._small) + len(rest) <= _SMALL_BYTES:
-            self._small += rest
-            return
-        while rest:
-            if self._part is None:
-                await self._begin_part()
-            elif self._part.is_full:
-                await self._hand_over()
-            else:
-                rest = await self._part.fill(rest)
+        while rest := await self._gatherer.add(rest):
+            await self._hand_over()
 
     async def commit(self) -> Stored:
         """See ``ObjectWriter.commit``. The store has verified every byte and the whole."""
@@ -83,31 +71,14 @@ class S3Writer:
         if self._sending is not None:
             await asyncio.wait([self._sending])
             self._sending.exception()
-        if self._part is not None:
-            self._part.release()
-            self._part = None
+        self._gatherer.release()
         await self._bucket.run(self._remove)
-
-    async def _begin_part(self) -> None:
-        if self._number > MOST_PARTS:
-            raise TooLargeError("There are more bytes than were announced, or than S3 can hold.")
-        capacity = part_bytes(self._size_hint, self._number)
-        reserved = capacity
-        if self._size_hint is not None:
-            missing = max(self._size_hint - self._planned_bytes, 1)
-            reserved = min(capacity, -(-missing // _PAGE_BYTES) * _PAGE_BYTES)
-        self._part = await self._memory.buffer(capacity, reserved=reserved)
-        self._planned_bytes += capacity
-        await self._part.fill(memoryview(self._small))
-        self._small = bytearray()
 
     async def _hand_over(self) -> None:
         """Start to send the full part as soon as the one before it has arrived."""
         await self._sent()
-        assert self._part is not None
-        part, number = self._part, self._number
-        self._part, self._number = None, number + 1
-        self._sending = asyncio.create_task(self._send(part, number))
+        self._sending = asyncio.create_task(self._send(self._gatherer.take(), self._number))
+        self._number += 1
 
     async def _sent(self) -> None:
         if self._sending is not None:
@@ -115,20 +86,18 @@ class S3Writer:
             await asyncio.shield(self._sending)
             self._sending = None
 
-    async def _send(self, part: PartBuffer, number: int) -> None:
+    async def _send(self, part: Gathered, number: int) -> None:
         try:
             await self._bucket.transfer(self._send_part, part.content(), number)
         finally:
             part.release()
 
     async def _publish(self) -> None:
-        part, self._part = self._part, None
-        content = memoryview(self._small) if part is None else part.content()
+        part = self._gatherer.take()
         try:
-            await self._bucket.transfer(self._send_last, content)
+            await self._bucket.transfer(self._send_last, part.content())
         finally:
-            if part is not None:
-                part.release()
+            part.release()
         self._published = True
 
     def _send_part(self, content: memoryview, number: int) -> None:
@@ -160,3 +129,9 @@ class S3Writer:
                 )
         elif self._upload is not None:
             self._upload.abort()
+
+
+def _part_bytes(size_hint: int | None, number: int) -> int:
+    if number > MOST_PARTS:
+        raise TooLargeError("There are more bytes than were announced, or than S3 can hold.")
+    return part_bytes(size_hint, number)

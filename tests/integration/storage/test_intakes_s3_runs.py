@@ -15,6 +15,7 @@ from mediatheque.storage import s3_appender, s3_runs
 from mediatheque.storage.intakes import Target
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_files import PartFiles
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.s3 import S3Store
 from tests.support.intakes import append, new_intake, put_together, recorded
 from tests.support.proxy import Fault, Harm, Proxy, answer
@@ -35,7 +36,7 @@ async def store(
     seaweedfs: SeaweedFS, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[S3Store]:
     """A store behind the proxy, with memory for one part only."""
-    opened = open_s3(seaweedfs, monkeypatch, endpoint=proxy.endpoint, part_memory=PART_BYTES)
+    opened = open_s3(seaweedfs, monkeypatch, endpoint=proxy.endpoint, memory=PartMemory(PART_BYTES))
     yield opened
     await opened.close()
 
@@ -91,7 +92,7 @@ async def test_an_upload_does_not_wait_for_slow_ones_that_have_all_the_memory(
     seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sizes: tuple[int, ...]
 ) -> None:
     files = PartFiles(tmp_path, reserved_bytes=0)
-    store = open_s3(seaweedfs, monkeypatch, part_memory=PART_BYTES, part_files=files)
+    store = open_s3(seaweedfs, monkeypatch, memory=PartMemory(PART_BYTES, files))
     slow = store.appender(new_intake(), target=TARGET)
     await slow.write(b"x")
     intake = new_intake()

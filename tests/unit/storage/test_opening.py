@@ -7,20 +7,14 @@ import pytest
 from mediatheque.domain.errors import InvalidError
 from mediatheque.storage.local import LocalStore
 from mediatheque.storage.opening import open_store
+from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.remote import RemoteStore
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.stores import Store
 
 
 def opened(url: str) -> Store:
-    return open_store(
-        url,
-        s3_endpoint=None,
-        durable=True,
-        reserved_bytes=0,
-        part_memory=1 << 20,
-        part_folder=Path("/srv/parts"),
-    )
+    return open_store(url, s3_endpoint=None, durable=True, reserved_bytes=0, memory=PartMemory())
 
 
 @pytest.mark.parametrize(
