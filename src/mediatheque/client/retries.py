@@ -46,13 +46,14 @@ class Retries:
         Raises ``error`` when the patience does not last so long.
         """
         now = time.monotonic()
-        locked = error.status == _LOCKED
-        if self._failures == 0 or locked:
+        if error.status == _LOCKED:
+            self._failures = 0
+        if self._failures == 0:
             self._deadline = now + self._patience
         # Random, so that clients that failed together do not come back together.
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2**self._failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret
         delay = max(delay, error.retry_after or 0.0)
         self._failures += 1
-        if now + delay > self._deadline and not locked:
+        if now + delay > self._deadline:
             raise error
         await asyncio.sleep(delay)

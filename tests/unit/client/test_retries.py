@@ -37,9 +37,13 @@ async def test_without_the_patience_that_the_server_asks_for_there_is_no_pause()
 
 
 async def test_a_server_that_is_at_work_on_it_takes_no_patience() -> None:
-    retries = Retries(patience=0.45)
-    for _ in range(3):
+    retries = Retries(patience=0.25)
+    began = time.monotonic()
+    for _ in range(5):
         await retries.pause_after(UnavailableError("at work on it", status=423))
+
+    assert retries.failed_before
+    assert 0.5 <= time.monotonic() - began < 2
     with pytest.raises(UnavailableError):
         await retries.pause_after(UnavailableError("later", status=503))
 
