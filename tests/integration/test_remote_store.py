@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import gc
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mediatheque.domain.errors import InvalidError, UnavailableError
+from mediatheque.storage.digest import Digest
 from mediatheque.storage.part_files import PartFiles
 from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.remote import open_remote
+from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import check_not_kept_waiting, get, open_obstore, put
 
@@ -57,6 +61,84 @@ async def test_an_upload_that_fails_gives_its_memory_back(
 
         (await memory.buffer(5 * PART_BYTES)).release()
 
+    await store.close()
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    """What is freed only by the collector of garbage may stay for very long."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+@pytest.mark.parametrize(
+    "line", ["PUT .*partNumber=1", "PUT .*partNumber=2", "PUT .*object [^?]*$"]
+)
+@pytest.mark.parametrize("size", [MIB, 17 * MIB, 33 * MIB])
+async def test_an_upload_whose_bytes_are_refused_gives_its_memory_back_at_once(
+    seaweedfs: SeaweedFS, proxy: Proxy, line: str, size: int
+) -> None:
+    proxy.faults.append(Fault(line, Harm.ANSWER, 99, answer("403 Forbidden")))
+    memory = PartMemory(5 * PART_BYTES)
+    store = open_obstore(seaweedfs, endpoint=proxy.endpoint, memory=memory)
+    writer = store.writer("a/object", content_type="video/mp4", size_hint=None)
+    with contextlib.suppress(UnavailableError):
+        await writer.write(bytes(size))
+        await writer.commit()
+    await writer.abort()
+
+    async with asyncio.timeout(SOON):
+        (await memory.buffer(5 * PART_BYTES)).release()
+
+    await store.close()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+async def test_a_part_that_cannot_be_hashed_gives_its_memory_back(
+    seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    memory = PartMemory(PART_BYTES)
+    store = open_obstore(seaweedfs, memory=memory)
+    writer = store.writer("a/object", content_type="video/mp4", size_hint=None)
+    await writer.write(bytes(MIB))
+    monkeypatch.setattr(Digest, "update", fail)
+    with pytest.raises(MemoryError):
+        await writer.commit()
+    await writer.abort()
+
+    async with asyncio.timeout(SOON):
+        (await memory.buffer(PART_BYTES)).release()
+
+    await store.close()
+
+
+async def test_parts_that_the_store_does_not_take_yet_count(
+    seaweedfs: SeaweedFS, proxy: Proxy
+) -> None:
+    proxy.faults.append(Fault("PUT .*partNumber=", Harm.HOLD, 99))
+    memory = PartMemory(2 * PART_BYTES)
+    store = open_obstore(seaweedfs, endpoint=proxy.endpoint, memory=memory)
+    uploads = [
+        asyncio.create_task(put(store, f"a/{number}", CONTENT[: PART_BYTES + number]))
+        for number in (1, 2)
+    ]
+    try:
+        while proxy.count("PUT .*partNumber=") < 1:
+            await asyncio.sleep(0.02)
+        waiting = asyncio.create_task(memory.buffer(2 * PART_BYTES))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+    finally:
+        proxy.released.set()
+
+    async with asyncio.timeout(SOON):
+        (await waiting).release()
+        await asyncio.gather(*uploads)
     await store.close()
 
 

@@ -46,12 +46,14 @@ def open_kind(
     return open_s3(request.getfixturevalue("seaweedfs"), monkeypatch)
 
 
-def open_obstore(server: SeaweedFS, *, memory: PartMemory | None = None) -> RemoteStore:
+def open_obstore(
+    server: SeaweedFS, *, endpoint: str | None = None, memory: PartMemory | None = None
+) -> RemoteStore:
     """Open the same server through obstore alone, in the place of stores that tests cannot run."""
     objects = ObstoreS3(
         server.bucket,
         prefix=f"test/{uuid.uuid4().hex}",
-        endpoint=server.endpoint,
+        endpoint=endpoint or server.endpoint,
         region="us-east-1",
         access_key_id=server.access_key,
         secret_access_key=server.secret_key,

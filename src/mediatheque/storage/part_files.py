@@ -3,9 +3,13 @@
 import mmap
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+from mediatheque.domain.errors import UnavailableError
+from mediatheque.domain.intakes import NO_BYTES_CRC64NVME
 from mediatheque.storage import durable as disk
+from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.threads import Threads, in_thread
 
 _THREADS = 4
@@ -25,7 +29,7 @@ class PartFiles:
     async def make(self, size: int) -> "PartFile":
         """Return a file that has ``size`` bytes of the disk.
 
-        Raises OSError or StorageFullError when it cannot be had.
+        Raises OSError, StorageFullError or UnavailableError when it cannot be had.
         """
         made: list[PartFile] = []
         try:
@@ -49,16 +53,23 @@ class PartFiles:
                 os.posix_fallocate(file.fileno(), 0, size)
             else:
                 os.ftruncate(file.fileno(), size)
-            return PartFile(os.dup(file.fileno()), size, self._threads)
+            mapped = mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)
+            return PartFile(os.dup(file.fileno()), mapped, self._threads)
 
 
 class PartFile:
-    """One file of ``size`` bytes. See ``Place``."""
+    """One file, which is ``mapped`` to be read. See ``Place``.
 
-    def __init__(self, descriptor: int, size: int, threads: Threads) -> None:
-        self.size = size
+    The kernel writes it to disk when it needs memory, and what it reads from there again may be
+    something else: so what was put there is compared when it is read.
+    """
+
+    def __init__(self, descriptor: int, mapped: mmap.mmap, threads: Threads) -> None:
+        self.size = len(mapped)
         self._descriptor = descriptor
+        self._mapped = mapped
         self._threads = threads
+        self._runs: list[_Run] = []
 
     async def keep(self, position: int, piece: memoryview) -> None:
         """See ``Place.keep``. Raises StorageFullError and UnavailableError, too."""
@@ -68,15 +79,47 @@ class PartFile:
             raise disk.storage_error(error) from error
 
     def content(self) -> memoryview:
-        """See ``Place.content``."""
-        return memoryview(mmap.mmap(self._descriptor, self.size, prot=mmap.PROT_READ))
+        """See ``Place.content``. Raises UnavailableError when the disk has lost some of it."""
+        content = memoryview(self._mapped)
+        for run in self._runs:
+            crc = RunningCrc(NO_BYTES_CRC64NVME)
+            crc.update(content[run.start : run.end])
+            if crc.value != run.crc.value:
+                raise UnavailableError("The local disk lost bytes of this upload. Send it again.")
+        return content
+
+    def pass_on(self) -> memoryview:
+        """See ``Place.pass_on``."""
+        try:
+            return self.content()
+        finally:
+            self.release()
 
     def release(self) -> None:
-        """See ``Place.release``. What was mapped stays for as long as somebody looks at it."""
+        """See ``Place.release``: what is mapped stays for as long as somebody looks at it."""
+        del self._mapped
         os.close(self._descriptor)
 
     def _write(self, position: int, piece: memoryview) -> None:
+        self._count(position, piece)
         while piece:
             written = os.pwrite(self._descriptor, piece, position)
             position += written
             piece = piece[written:]
+
+    def _count(self, position: int, piece: memoryview) -> None:
+        run = next((run for run in self._runs if run.end == position), None)
+        if run is None:
+            run = _Run(position, position, RunningCrc(NO_BYTES_CRC64NVME))
+            self._runs.append(run)
+        run.crc.update(piece)
+        run.end += len(piece)
+
+
+@dataclass(slots=True)
+class _Run:
+    """Pieces that were put one behind the other, and the checksum of them."""
+
+    start: int
+    end: int
+    crc: RunningCrc

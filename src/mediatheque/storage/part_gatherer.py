@@ -11,10 +11,13 @@ _PAGE_BYTES = 2 << 20  # a huge page: what the first byte of a part costs
 
 
 class Gathered(Protocol):
-    """A part that was gathered; whoever took it releases it."""
+    """A part that was gathered; whoever took it releases it or passes it on."""
 
     def content(self) -> memoryview:
         """Return its bytes."""
+
+    def pass_on(self) -> memoryview:
+        """Return its bytes, and free what it took once nobody looks at them any more."""
 
     def release(self) -> None:
         """Free what it took. What was returned of its content can be read on."""
@@ -82,6 +85,9 @@ class _Small:
 
     def content(self) -> memoryview:
         return memoryview(self._content)
+
+    def pass_on(self) -> memoryview:
+        return self.content()
 
     def release(self) -> None:
         """Do nothing: they took no part memory."""

@@ -1,15 +1,19 @@
 """Where the uploads of one process gather the parts that they send to a store."""
 
 import asyncio
+import contextlib
 import time
+import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
-from mediatheque.domain.errors import StorageFullError
+from mediatheque.domain.errors import MediathequeError
 from mediatheque.storage.part_buffers import anonymous_pages
 from mediatheque.storage.part_files import PartFiles
 
 MOST_BYTES = 96 << 20
-"""What all processes of a machine together may take, in bytes."""
+"""What all web processes of a machine together may take, in bytes."""
 
 _STILL_SECONDS = 0.5
 """When no memory was taken and none freed for so long, slow clients have all of it."""
@@ -45,7 +49,7 @@ class PartMemory:
         elif not await self._take_unless_still(reserved):
             try:
                 return PartBuffer(await self._files.make(capacity), start=start)
-            except (OSError, StorageFullError):
+            except (OSError, MediathequeError):
                 await self._take(reserved)
         try:
             return PartBuffer(_Pages(self, capacity, reserved), start=start)
@@ -107,6 +111,9 @@ class Place(Protocol):
     def content(self) -> memoryview:
         """Return all ``size`` bytes."""
 
+    def pass_on(self) -> memoryview:
+        """Return all bytes, and free the place once nobody looks at them any more."""
+
     def release(self) -> None:
         """Free the place. What was returned of it can be read on."""
 
@@ -125,6 +132,14 @@ class _Pages:
 
     def content(self) -> memoryview:
         return memoryview(self._pages)
+
+    def pass_on(self) -> memoryview:
+        pages = self._pages
+        del self._pages
+        loop = asyncio.get_running_loop()
+        freed = partial(_call_in, loop, self._memory.give_back, self._reserved)
+        weakref.finalize(pages, freed).atexit = False
+        return memoryview(pages)
 
     def release(self) -> None:
         self._memory.give_back(self._reserved)
@@ -161,6 +176,16 @@ class PartBuffer:
         """Return what was filled in, from ``start`` on."""
         return self._place.content()[start : self.filled]
 
+    def pass_on(self) -> memoryview:
+        """Return what was filled in, and free what it took once nobody looks at it any more."""
+        return self._place.pass_on()[: self.filled]
+
     def release(self) -> None:
         """Free what it took. What was returned of its content can be read on."""
         self._place.release()
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, work: Callable[[int], None], size: int) -> None:
+    """Call from whatever thread this is; a loop that has ended needs no memory any more."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(work, size)

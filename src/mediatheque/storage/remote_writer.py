@@ -1,8 +1,12 @@
-"""One object on its way into a store that obstore reaches."""
+"""One object on its way into a store that obstore reaches.
+
+obstore asks for the next part while it sends one, and does not say when it has sent that. So the
+memory of a part counts until nobody looks at it any more.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import obstore
 from obstore.store import ObjectStore
@@ -57,7 +61,8 @@ class RemoteWriter:
     async def commit(self) -> Stored:
         """See ``ObjectWriter.commit``. These stores verify no CRC64NVME: the size is compared."""
         if self._upload is None:
-            self._upload = asyncio.create_task(self._put_whole(await self._hashed()))
+            part = await self._hashed()
+            self._upload = asyncio.create_task(self._put(part.pass_on, use_multipart=False))
         else:
             await self._pass_on()
             await self._offer(None)
@@ -75,6 +80,10 @@ class RemoteWriter:
         if self._closed:
             return
         self._closed = True
+        # A cancelled caller must not leave an upload behind.
+        await asyncio.shield(self._let_go())
+
+    async def _let_go(self) -> None:
         self._gatherer.release()
         if self._upload is None:
             return
@@ -90,7 +99,7 @@ class RemoteWriter:
     async def _pass_on(self) -> None:
         part = await self._hashed()
         if self._upload is None:
-            self._upload = asyncio.create_task(self._put(self._stream(), use_multipart=True))
+            self._upload = asyncio.create_task(self._put(self._stream, use_multipart=True))
         await self._offer(part)
 
     async def _hashed(self) -> Gathered:
@@ -118,26 +127,19 @@ class RemoteWriter:
         while (part := await self._parts.get()) is not None:
             if isinstance(part, _AbortedError):
                 raise part
-            try:
-                yield part.content()
-            finally:
-                part.release()
-
-    async def _put_whole(self, part: Gathered) -> None:
-        try:
-            await self._put(part.content(), use_multipart=False)
-        finally:
-            part.release()
+            yield part.pass_on()
 
     async def _put(
-        self, content: memoryview | AsyncIterator[memoryview], *, use_multipart: bool
+        self, content: Callable[[], memoryview | AsyncIterator[memoryview]], *, use_multipart: bool
     ) -> None:
+        # Neither here nor in the stream has a variable the bytes: of what has failed it would keep
+        # them, until that is collected as garbage.
         try:
             with obstore_errors(self._place, self._key):
                 await obstore.put_async(
                     self._objects,
                     self._key,
-                    content,
+                    content(),
                     attributes={"Content-Type": self._content_type},
                     use_multipart=use_multipart,
                     chunk_size=_PART_BYTES,

@@ -192,13 +192,14 @@ class S3Appender:
         # wait for ever.
         key = keys.staging(self._intake.id, uuid.uuid4().hex)
         self._made.add(key)
-        content = part.content(part.start)
+        size = part.filled - part.start
         try:
+            content = part.content(part.start)
             crc64nvme = await self._bucket.transfer(self._put_tail, key, content)
         finally:
             part.release()
-        self._tails.append(Segment(key, len(content)))
-        self._advance(crc64nvme, len(content))
+        self._tails.append(Segment(key, size))
+        self._advance(crc64nvme, size)
 
     def _put_tail(self, key: str, content: memoryview) -> str:
         crc64nvme = _crc(content)

@@ -68,6 +68,10 @@ class S3Writer:
             return
         self._closed = True
         self._give_up.set()
+        # A cancelled caller must not leave a part behind that is being sent.
+        await asyncio.shield(self._let_go())
+
+    async def _let_go(self) -> None:
         if self._sending is not None:
             await asyncio.wait([self._sending])
             self._sending.exception()

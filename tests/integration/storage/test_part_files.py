@@ -1,20 +1,24 @@
 """Parts of slow clients, which wait on the local disk where others have all of the memory."""
 
 import asyncio
+import contextlib
+import errno
+import mmap
 import os
 import random
 import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mediatheque.domain.errors import StorageFullError
+from mediatheque.domain.errors import StorageFullError, UnavailableError
 from mediatheque.storage import durable, part_memory
 from mediatheque.storage.part_files import PartFiles
 from mediatheque.storage.part_memory import PartBuffer, PartMemory
-from tests.support.sources import open_descriptors
+from mediatheque.storage.threads import Threads
 
 MIB = 1 << 20
 CONTENT = random.Random(5).randbytes(MIB)
@@ -27,6 +31,15 @@ def files(tmp_path: Path) -> Iterator[PartFiles]:
     opened = PartFiles(tmp_path / "made" / "parts", reserved_bytes=0)
     yield opened
     opened.close()
+
+
+def open_files(folder: Path) -> int:
+    """Return how many descriptors this process has of files below a folder."""
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # it was closed just now
+            links.append(str(descriptor.readlink()))
+    return sum(link.startswith(f"{folder}/") for link in links)
 
 
 @pytest.fixture(autouse=True)
@@ -63,40 +76,43 @@ async def test_who_waits_while_the_memory_stands_still_gets_a_file(files: PartFi
         one.release()
 
 
-async def test_memory_is_waited_for_while_others_give_some_back(files: PartFiles) -> None:
+async def test_memory_is_waited_for_while_others_give_some_back(
+    files: PartFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part_memory, "_STILL_SECONDS", 2)
     memory = PartMemory(MIB, files)
     first = await memory.buffer(MIB)
-    descriptors = open_descriptors()
     waiting = [asyncio.create_task(memory.buffer(MIB)) for _ in range(5)]
 
     for one in waiting:
-        await asyncio.sleep(STILL_SECONDS / 2)
+        await asyncio.sleep(0.5)
         assert not one.done()
         first.release()
         first = await one
 
-        assert open_descriptors() == descriptors
+        assert open_files(tmp_path) == 0
     first.release()
 
 
-async def test_what_is_free_is_taken_however_long_nothing_happened(files: PartFiles) -> None:
+async def test_what_is_free_is_taken_however_long_nothing_happened(
+    files: PartFiles, tmp_path: Path
+) -> None:
     memory = PartMemory(MIB, files)
     await asyncio.sleep(2 * STILL_SECONDS)
-    descriptors = open_descriptors()
 
     one = await memory.buffer(MIB)
 
-    assert open_descriptors() == descriptors
+    assert open_files(tmp_path) == 0
     one.release()
 
 
 async def test_files_are_for_their_owner_have_no_names_and_are_closed(
     files: PartFiles, tmp_path: Path
 ) -> None:
-    before = open_descriptors()
     one = await files.make(MIB)
     folder = tmp_path / "made" / "parts"
 
+    assert open_files(folder) == 2, "one is that of the mapping"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert list(folder.iterdir()) == []
 
@@ -105,35 +121,50 @@ async def test_files_are_for_their_owner_have_no_names_and_are_closed(
     one.release()
     assert seen == CONTENT, "what was returned can be read on"
     del seen
-    assert open_descriptors() == before
+    assert open_files(tmp_path) == 0
 
 
-@pytest.mark.parametrize("trouble", ["no room", "no folder"])
-async def test_memory_is_waited_for_when_there_can_be_no_file(tmp_path: Path, trouble: str) -> None:
+def no_more(*_arguments: Any, **_options: Any) -> Any:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def no_thread(*_arguments: Any) -> Any:
+    raise UnavailableError("No thread can be had for this.")
+
+
+@pytest.mark.parametrize("trouble", ["no room", "no folder", "no map", "no thread"])
+async def test_memory_is_waited_for_when_there_can_be_no_file(
+    tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "parts"
-    if trouble == "no folder":
-        folder.write_text("in the way")
     files = PartFiles(folder, reserved_bytes=1 << 62 if trouble == "no room" else 0)
     memory = PartMemory(MIB, files)
     slow = await memory.buffer(MIB)
-    descriptors = open_descriptors()
-    with pytest.raises((OSError, StorageFullError)):
+    match trouble:
+        case "no folder":
+            folder.write_text("in the way")
+        case "no map":
+            monkeypatch.setattr(mmap, "mmap", no_more)
+        case "no thread":
+            monkeypatch.setattr(Threads, "submit", no_thread)
+    with pytest.raises((OSError, StorageFullError, UnavailableError)):
         await files.make(MIB)
     waiting = asyncio.create_task(memory.buffer(MIB))
     await asyncio.sleep(3 * STILL_SECONDS)
     assert not waiting.done()
+    monkeypatch.undo()
 
     slow.release()
 
     async with asyncio.timeout(LONG_SECONDS):
         last = await waiting
-    assert open_descriptors() == descriptors
+    assert open_files(tmp_path) == 0
     last.release()
     await memory.close()
 
 
 @pytest.mark.parametrize("freed", [False, True], ids=["waiting", "just served"])
-async def test_who_gives_up_takes_no_memory(files: PartFiles, freed: bool) -> None:
+async def test_who_gives_up_takes_no_memory(files: PartFiles, tmp_path: Path, freed: bool) -> None:
     memory = PartMemory(MIB, files)
     first = await memory.buffer(MIB)
     waiting = asyncio.create_task(memory.buffer(MIB))
@@ -146,17 +177,16 @@ async def test_who_gives_up_takes_no_memory(files: PartFiles, freed: bool) -> No
         await waiting
     if not freed:
         first.release()
-    descriptors = open_descriptors()
 
     async with asyncio.timeout(LONG_SECONDS):
         last = await memory.buffer(MIB)
 
-    assert open_descriptors() == descriptors
+    assert open_files(tmp_path) == 0
     last.release()
 
 
 async def test_who_gives_up_keeps_no_file(
-    files: PartFiles, monkeypatch: pytest.MonkeyPatch
+    files: PartFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     making, go_on = threading.Event(), threading.Event()
 
@@ -165,7 +195,6 @@ async def test_who_gives_up_keeps_no_file(
         assert go_on.wait(LONG_SECONDS)
 
     monkeypatch.setattr(durable, "check_room", wait)
-    descriptors = open_descriptors()
     given_up = asyncio.create_task(files.make(MIB))
     await asyncio.to_thread(making.wait, LONG_SECONDS)
     given_up.cancel()
@@ -175,7 +204,7 @@ async def test_who_gives_up_keeps_no_file(
     with pytest.raises(asyncio.CancelledError):
         await given_up
 
-    assert open_descriptors() == descriptors
+    assert open_files(tmp_path) == 0
 
 
 async def test_a_disk_that_takes_little_at_once_is_given_the_rest(
@@ -189,6 +218,48 @@ async def test_a_disk_that_takes_little_at_once_is_given_the_rest(
 
     assert one.content()[7:] == CONTENT[7:]
     one.release()
+
+
+@pytest.mark.parametrize("lost", [0, 7, MIB // 2, MIB - 101])
+async def test_bytes_that_the_disk_loses_are_noticed(
+    files: PartFiles, tmp_path: Path, lost: int
+) -> None:
+    memory = PartMemory(MIB, files)
+    slow = await memory.buffer(MIB)
+    file = await files.make(MIB)
+    late = PartBuffer(file, start=7)
+    await fill(late, CONTENT[: MIB - 107])
+    await late.put(0, b"1234567")
+    assert late.content()[7:] == CONTENT[: MIB - 107]
+
+    os.pwrite(file._descriptor, bytes([late.content()[lost] ^ 1]), lost)
+
+    with pytest.raises(UnavailableError, match="lost bytes"):
+        late.content()
+    with pytest.raises(UnavailableError, match="lost bytes"):
+        late.pass_on()
+    assert open_files(tmp_path) == 0
+    slow.release()
+
+
+async def test_what_is_passed_on_counts_until_nobody_looks_at_it(files: PartFiles) -> None:
+    memory = PartMemory(MIB)
+    one = await memory.buffer(MIB)
+    await fill(one, CONTENT)
+    waiting = asyncio.create_task(memory.buffer(MIB))
+    content = one.pass_on()
+    del one
+    await asyncio.sleep(STILL_SECONDS)
+    assert not waiting.done()
+    assert content == CONTENT
+
+    # As where somebody else's thread has the last look at it.
+    last = [content]
+    del content
+    await asyncio.to_thread(last.clear)
+
+    async with asyncio.timeout(LONG_SECONDS):
+        (await waiting).release()
 
 
 async def test_a_disk_that_fails_is_said_to(files: PartFiles) -> None:
