@@ -54,6 +54,6 @@ class Retries:
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2**self._failures) * random.uniform(0.5, 1)  # noqa: S311 - no secret
         delay = max(delay, error.retry_after or 0.0)
         self._failures += 1
-        if now + delay > self._deadline:
+        if now + delay > self._deadline and error.status != _LOCKED:
             raise error
         await asyncio.sleep(delay)
