@@ -128,8 +128,9 @@ async def test_parts_that_the_store_does_not_take_yet_count(
         for number in (1, 2)
     ]
     try:
-        while proxy.count("PUT .*partNumber=") < 1:
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(SOON):
+            while proxy.count("PUT .*partNumber=") < 1:
+                await asyncio.sleep(0.02)
         waiting = asyncio.create_task(memory.buffer(2 * PART_BYTES))
         await asyncio.sleep(1)
         assert not waiting.done()

@@ -53,21 +53,19 @@ class PartFiles:
                 os.posix_fallocate(file.fileno(), 0, size)
             else:
                 os.ftruncate(file.fileno(), size)
-            mapped = mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)
-            return PartFile(os.dup(file.fileno()), mapped, self._threads)
+            return PartFile(os.dup(file.fileno()), size, self._threads)
 
 
 class PartFile:
-    """One file, which is ``mapped`` to be read. See ``Place``.
+    """One file of ``size`` bytes. See ``Place``.
 
     The kernel writes it to disk when it needs memory, and what it reads from there again may be
     something else: so what was put there is compared when it is read.
     """
 
-    def __init__(self, descriptor: int, mapped: mmap.mmap, threads: Threads) -> None:
-        self.size = len(mapped)
+    def __init__(self, descriptor: int, size: int, threads: Threads) -> None:
+        self.size = size
         self._descriptor = descriptor
-        self._mapped = mapped
         self._threads = threads
         self._runs: list[_Run] = []
 
@@ -79,8 +77,8 @@ class PartFile:
             raise disk.storage_error(error) from error
 
     def content(self) -> memoryview:
-        """See ``Place.content``. Raises UnavailableError when the disk has lost some of it."""
-        content = memoryview(self._mapped)
+        """See ``Place.content``: reads all of it. Raises UnavailableError when some was lost."""
+        content = self._mapped()
         for run in self._runs:
             crc = RunningCrc(NO_BYTES_CRC64NVME)
             crc.update(content[run.start : run.end])
@@ -91,21 +89,26 @@ class PartFile:
     def pass_on(self) -> memoryview:
         """See ``Place.pass_on``."""
         try:
-            return self.content()
+            return self._mapped()
         finally:
             self.release()
 
     def release(self) -> None:
         """See ``Place.release``: what is mapped stays for as long as somebody looks at it."""
-        del self._mapped
         os.close(self._descriptor)
 
+    def _mapped(self) -> memoryview:
+        # Only now, as it takes another descriptor.
+        try:
+            return memoryview(mmap.mmap(self._descriptor, self.size, prot=mmap.PROT_READ))
+        except OSError as error:
+            raise disk.storage_error(error) from error
+
     def _write(self, position: int, piece: memoryview) -> None:
+        written = 0
+        while written < len(piece):
+            written += os.pwrite(self._descriptor, piece[written:], position + written)
         self._count(position, piece)
-        while piece:
-            written = os.pwrite(self._descriptor, piece, position)
-            position += written
-            piece = piece[written:]
 
     def _count(self, position: int, piece: memoryview) -> None:
         run = next((run for run in self._runs if run.end == position), None)

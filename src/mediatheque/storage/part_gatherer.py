@@ -14,7 +14,7 @@ class Gathered(Protocol):
     """A part that was gathered; whoever took it releases it or passes it on."""
 
     def content(self) -> memoryview:
-        """Return its bytes."""
+        """Return its bytes. For a thread: they may have to be read from disk."""
 
     def pass_on(self) -> memoryview:
         """Return its bytes, and free what it took once nobody looks at them any more."""

@@ -109,7 +109,7 @@ class Place(Protocol):
         """Put bytes at a position."""
 
     def content(self) -> memoryview:
-        """Return all ``size`` bytes."""
+        """Return all ``size`` bytes. For a thread: they may have to be read from disk."""
 
     def pass_on(self) -> memoryview:
         """Return all bytes, and free the place once nobody looks at them any more."""
@@ -173,7 +173,7 @@ class PartBuffer:
         await self._place.keep(position, memoryview(piece))
 
     def content(self, start: int = 0) -> memoryview:
-        """Return what was filled in, from ``start`` on."""
+        """Return what was filled in, from ``start`` on. For a thread, and raises what it says."""
         return self._place.content()[start : self.filled]
 
     def pass_on(self) -> memoryview:

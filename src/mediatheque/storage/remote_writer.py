@@ -105,7 +105,7 @@ class RemoteWriter:
     async def _hashed(self) -> Gathered:
         part = self._gatherer.take()
         try:
-            await asyncio.to_thread(self._digest.update, part.content())
+            await asyncio.to_thread(lambda: self._digest.update(part.content()))
         except BaseException:
             part.release()
             raise

@@ -194,14 +194,14 @@ class S3Appender:
         self._made.add(key)
         size = part.filled - part.start
         try:
-            content = part.content(part.start)
-            crc64nvme = await self._bucket.transfer(self._put_tail, key, content)
+            crc64nvme = await self._bucket.transfer(self._put_tail, key, part)
         finally:
             part.release()
         self._tails.append(Segment(key, size))
         self._advance(crc64nvme, size)
 
-    def _put_tail(self, key: str, content: memoryview) -> str:
+    def _put_tail(self, key: str, part: PartBuffer) -> str:
+        content = part.content(part.start)
         crc64nvme = _crc(content)
         self._bucket.put(key, SEGMENT_TYPE, content, crc64nvme=crc64nvme, give_up=self._give_up)
         return crc64nvme

@@ -21,7 +21,7 @@ from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Segment
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import lost
 from mediatheque.storage.multipart import MultipartUpload
-from mediatheque.storage.part_memory import PartMemory
+from mediatheque.storage.part_memory import PartBuffer, PartMemory
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_copy import LARGEST_COPY
 from mediatheque.storage.s3_errors import is_checksum_refused, is_gone, is_missing
@@ -194,7 +194,7 @@ class S3Join:
                     self._store, self._intake, one.object_key, one.start, one.end
                 ):
                     await body.fill(memoryview(piece))
-            await self._bucket.transfer(self._send, upload, number, body.content())
+            await self._bucket.transfer(self._send, upload, number, body)
         finally:
             body.release()
 
@@ -202,11 +202,12 @@ class S3Join:
         with self._losses():
             upload.copy_segment(number, one.object_key, one.start, one.end)
 
-    def _send(self, upload: MultipartUpload, number: int, body: memoryview) -> None:
+    def _send(self, upload: MultipartUpload, number: int, body: PartBuffer) -> None:
+        content = body.content()
         crc = RunningCrc(NO_BYTES_CRC64NVME)
-        crc.update(body)
+        crc.update(content)
         with self._losses():
-            upload.send_part(number, body, crc64nvme=crc.value, give_up=self._give_up)
+            upload.send_part(number, content, crc64nvme=crc.value, give_up=self._give_up)
 
     def _complete(self, upload: MultipartUpload, size: int, crc64nvme: str | None) -> None:
         try:

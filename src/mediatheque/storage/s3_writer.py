@@ -72,10 +72,10 @@ class S3Writer:
         await asyncio.shield(self._let_go())
 
     async def _let_go(self) -> None:
+        self._gatherer.release()
         if self._sending is not None:
             await asyncio.wait([self._sending])
             self._sending.exception()
-        self._gatherer.release()
         await self._bucket.run(self._remove)
 
     async def _hand_over(self) -> None:
@@ -92,30 +92,32 @@ class S3Writer:
 
     async def _send(self, part: Gathered, number: int) -> None:
         try:
-            await self._bucket.transfer(self._send_part, part.content(), number)
+            await self._bucket.transfer(self._send_part, part, number)
         finally:
             part.release()
 
     async def _publish(self) -> None:
         part = self._gatherer.take()
         try:
-            await self._bucket.transfer(self._send_last, part.content())
+            await self._bucket.transfer(self._send_last, part)
         finally:
             part.release()
         self._published = True
 
-    def _send_part(self, content: memoryview, number: int) -> None:
+    def _send_part(self, part: Gathered, number: int) -> None:
+        content = part.content()
         self._digest.update(content)
         if self._upload is None:
             self._upload = MultipartUpload.begin(self._bucket, self._key, self._content_type)
         crc = self._digest.end_part()
         self._upload.send_part(number, content, crc64nvme=crc, give_up=self._give_up)
 
-    def _send_last(self, content: memoryview) -> None:
+    def _send_last(self, part: Gathered) -> None:
         if self._upload is not None:
-            self._send_part(content, self._number)
+            self._send_part(part, self._number)
             self._upload.complete(size=self._digest.size, crc64nvme=self._digest.crc64nvme)
             return
+        content = part.content()
         self._digest.update(content)
         self._bucket.put(
             self._key,

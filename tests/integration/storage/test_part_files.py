@@ -112,7 +112,7 @@ async def test_files_are_for_their_owner_have_no_names_and_are_closed(
     one = await files.make(MIB)
     folder = tmp_path / "made" / "parts"
 
-    assert open_files(folder) == 2, "one is that of the mapping"
+    assert open_files(folder) == 1
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert list(folder.iterdir()) == []
 
@@ -132,7 +132,7 @@ def no_thread(*_arguments: Any) -> Any:
     raise UnavailableError("No thread can be had for this.")
 
 
-@pytest.mark.parametrize("trouble", ["no room", "no folder", "no map", "no thread"])
+@pytest.mark.parametrize("trouble", ["no room", "no folder", "no descriptor", "no thread"])
 async def test_memory_is_waited_for_when_there_can_be_no_file(
     tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,8 +143,8 @@ async def test_memory_is_waited_for_when_there_can_be_no_file(
     match trouble:
         case "no folder":
             folder.write_text("in the way")
-        case "no map":
-            monkeypatch.setattr(mmap, "mmap", no_more)
+        case "no descriptor":
+            monkeypatch.setattr(os, "dup", no_more)
         case "no thread":
             monkeypatch.setattr(Threads, "submit", no_thread)
     with pytest.raises((OSError, StorageFullError, UnavailableError)):
@@ -236,10 +236,41 @@ async def test_bytes_that_the_disk_loses_are_noticed(
 
     with pytest.raises(UnavailableError, match="lost bytes"):
         late.content()
-    with pytest.raises(UnavailableError, match="lost bytes"):
-        late.pass_on()
+    late.release()
     assert open_files(tmp_path) == 0
     slow.release()
+
+
+async def test_a_file_that_cannot_be_read_is_closed_and_said_to_be_unavailable(
+    files: PartFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = PartBuffer(await files.make(MIB), start=0)
+    await fill(one, CONTENT)
+    with monkeypatch.context() as patched:
+        patched.setattr(mmap, "mmap", no_more)
+        with pytest.raises(UnavailableError, match="Too many open files"):
+            one.content()
+    assert one.content() == CONTENT
+    monkeypatch.setattr(mmap, "mmap", no_more)
+    with pytest.raises(UnavailableError, match="Too many open files"):
+        one.pass_on()
+    assert open_files(tmp_path) == 0
+
+
+async def test_what_could_not_be_written_is_not_missed(
+    files: PartFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = PartBuffer(await files.make(MIB), start=0)
+    await fill(one, CONTENT[:1000])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", no_more)
+        with pytest.raises(UnavailableError):
+            await one.fill(memoryview(b"something else"))
+
+    assert one.content() == CONTENT[:1000]
+    await fill(one, CONTENT[1000:])
+    assert one.content() == CONTENT
+    one.release()
 
 
 async def test_what_is_passed_on_counts_until_nobody_looks_at_it(files: PartFiles) -> None:
