@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import uuid
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -62,7 +63,8 @@ def open_remote(url: str, memory: PartMemory | None = None) -> "RemoteStore":
     try:
         match parts.scheme:
             case "memory":
-                return RemoteStore(MemoryStore(), "the memory store", memory)
+                # It keeps the very parts, which are not on their way to anywhere.
+                return RemoteStore(MemoryStore(), "the memory store", PartMemory(sys.maxsize))
             case "gs":
                 google = GCSStore(
                     parts.netloc, prefix=prefix, client_options=CLIENT_OPTIONS, retry_config=RETRIES
