@@ -66,6 +66,8 @@ def test_a_killed_workers_recordings_are_taken_over_whatever_had_been_done_for_t
         def lock(statement: str) -> None:
             locks.enter_context(locked(service, statement))
 
+        # It is being looked into. Before any lock: one that was not caught must come to its end.
+        looked_into, stopped = processing(service)
         # Everything is made and stored, and about to be written into the catalog.
         made, child = processing(service)
         lock(f"SELECT FROM medias WHERE resource = '{made}' FOR UPDATE")
@@ -76,8 +78,6 @@ def test_a_killed_workers_recordings_are_taken_over_whatever_had_been_done_for_t
         lock("LOCK TABLE uploads IN EXCLUSIVE MODE")
         child.resume()
         wait_until(lambda: is_waiting(service, "INSERT INTO uploads"))
-        # It is being looked into.
-        looked_into, child = processing(service)
         # Its bytes are one object, and about to be written into the catalog.
         lock("LOCK TABLE medias IN SHARE MODE")
         joined = recorded(service)
@@ -85,7 +85,7 @@ def test_a_killed_workers_recordings_are_taken_over_whatever_had_been_done_for_t
 
         worker = worker_of(service)
         killed = [worker, *worker.children(recursive=True)]
-        assert child in killed
+        assert stopped in killed
         for process in killed:
             process.kill()
         psutil.wait_procs(killed, timeout=10)
