@@ -100,6 +100,7 @@ class HeldIntake:
             async for piece in pieces:
                 self.check()
                 await appender.write(piece)
+                del piece  # it would stay in memory for as long as the next one takes to come
             return await appender.flush()
 
     @contextlib.asynccontextmanager

@@ -93,6 +93,7 @@ class Inflow:
             finally:
                 self._waiting = False
             await self._write(piece)
+            del piece  # it would stay in memory for as long as the next one takes to come
         return None
 
     async def _write(self, piece: bytes) -> None:

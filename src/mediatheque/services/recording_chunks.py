@@ -63,6 +63,7 @@ async def within_limit(
                 "Nothing of it was kept. Complete the recording, and go on with another one."
             )
         yield piece
+        del piece  # it would stay in memory for as long as the next one takes to come
 
 
 def check_open(recording: Recording) -> None:

@@ -93,10 +93,12 @@ class UploadService:
             _check_not_longer(total, size)
             if head:
                 await writer.write(head)
+            del head  # as with every piece below
             async for piece in rest:
                 total += len(piece)
                 _check_not_longer(total, size)
                 await writer.write(piece)
+                del piece  # it would stay in memory for as long as the next one takes to come
             if size is not None and total != size:
                 raise InvalidError(
                     f"The upload was declared with {size} bytes, but {total} arrived. "

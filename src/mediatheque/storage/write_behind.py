@@ -88,7 +88,6 @@ class WriteBehind:
         if begins:
             self._begin()
             if crowded:
-                del piece  # it would stay in memory while this waits
                 await self._ended()
 
     async def finish(self, last: Work) -> None:

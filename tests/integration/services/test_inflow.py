@@ -25,6 +25,7 @@ from mediatheque.storage.stores import Store
 from tests.support.database import execute
 from tests.support.intakes import acknowledged
 from tests.support.stores import keys, open_kind
+from tests.support.watched import Watched, taking
 
 MIB = 1 << 20
 CONTENT = random.Random(8).randbytes(14 * MIB + 99)
@@ -89,6 +90,13 @@ async def arriving(
         await asyncio.Event().wait()
     if then is not None:
         raise then
+
+
+async def test_no_piece_stays_in_memory_while_the_next_one_is_waited_for(upload: Upload) -> None:
+    watched = Watched()
+    async with taking(upload.take(watched.pieces(CONTENT[:MIB], CONTENT[MIB:]))):
+        await watched.check_forgotten()
+    await upload.check_kept(CONTENT)
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE_BYTES, len(CONTENT)])

@@ -21,6 +21,7 @@ from mediatheque.domain.paging import Listing
 from tests.support.database import a_media, add_medias, execute, fetch
 from tests.support.parts import Parts, pieces
 from tests.support.stores import get, put
+from tests.support.watched import Watched, taking
 
 ALICE = Principal("alice", "member")
 BOB = Principal("bob", "member")
@@ -51,6 +52,14 @@ async def test_a_kept_media_is_found_with_its_bytes(parts: Parts, database_url: 
     assert path.read_bytes() == b"hello"
     assert await parts.objects() == {media.object_key}
     assert await fetch(database_url, "SELECT id FROM uploads") == []
+
+
+async def test_no_piece_stays_in_memory_while_the_next_one_is_waited_for(parts: Parts) -> None:
+    watched = Watched()
+    body = watched.pieces(bytes(1_000_000), bytes(1_000_000))
+    async with parts.medias.receive(ALICE) as reception:
+        async with taking(reception.take("clip.txt", body, size_hint=None)):
+            await watched.check_forgotten()
 
 
 async def test_what_is_not_kept_is_not_left(parts: Parts, database_url: str) -> None:

@@ -18,6 +18,7 @@ from mediatheque.storage.remote import open_remote
 from mediatheque.storage.stores import Store
 from tests.support.recordings import RecordingStage
 from tests.support.stores import open_s3
+from tests.support.watched import Watched, taking
 
 ALICE = Principal("alice", "member")
 BOB = Principal("bob", "member")
@@ -64,6 +65,16 @@ async def test_chunks_are_appended_in_order_of_arrival(stage: RecordingStage) ->
         (0, 0, 3),
         (1, 3, 4),
     ]
+
+
+@LOCAL
+async def test_no_piece_stays_in_memory_while_the_next_one_is_waited_for(
+    stage: RecordingStage,
+) -> None:
+    watched = Watched()
+    recording = await stage.create()
+    async with taking(stage.add_from(recording, watched.pieces(bytes(1_000_000)))):
+        await watched.check_forgotten()
 
 
 @EVERY

@@ -56,6 +56,7 @@ async def check_digests(
         if digests:
             await asyncio.to_thread(promised.update, piece)
         yield piece
+        del piece  # it would stay in memory for as long as the next one takes to come
     promised.check()
 
 

@@ -129,6 +129,7 @@ async def read_file(
                 field_bytes += len(event)
                 if field_bytes > MAX_FIELD_BYTES:
                     raise _invalid(name, f"is longer than {MAX_FIELD_BYTES} bytes")
+            del event  # it would stay in memory for as long as the next one takes to come
     if not files:
         raise InvalidError("the form has no file: no part of it has a filename")
 
@@ -140,6 +141,8 @@ async def _events(boundary: str, pieces: AsyncIterator[bytes]) -> Events:
         async for piece in pieces:
             for event in parser.parse(piece):
                 yield event
+                del event
+            del piece
         parser.close()
     except MultipartError as error:
         raise InvalidError(f"the multipart body cannot be read: {error}") from error
@@ -151,6 +154,7 @@ async def _part_pieces(events: Events) -> AsyncIterator[bytes]:
         if not isinstance(event, bytes):
             return
         yield event
+        del event
 
 
 async def _field_text(name: str, events: Events) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mediatheque.domain.errors import DisconnectedError, InvalidError
 from mediatheque.doors.http.digests import check_digests, parse_content_digest
+from tests.support.watched import Watched, drop, taking
 
 BODY = b'{"hello": "world"}\n'
 # As RFC 9530 has them in its section 2 for this body.
@@ -103,6 +104,13 @@ async def test_a_body_that_keeps_the_promise_passes() -> None:
     digests = {"sha-256": digest("sha256"), "md5": digest("md5"), "sha": digest("sha1")}
     assert await passed(BODY[:5], BODY[5:], digests=digests) == [BODY[:5], BODY[5:]]
     assert await passed(digests={"sha-512": digest("sha512", b"")}) == []
+
+
+async def test_no_piece_stays_in_memory_while_the_next_one_is_waited_for() -> None:
+    watched = Watched()
+    checked = check_digests(watched.pieces(BODY), {"sha-256": digest("sha256")})
+    async with taking(drop(checked)):
+        await watched.check_forgotten()
 
 
 async def test_another_body_is_refused_at_its_end() -> None:

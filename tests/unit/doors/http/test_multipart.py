@@ -18,6 +18,7 @@ from mediatheque.doors.http.multipart import (
     read_form,
 )
 from tests.support.forms import BOUNDARY, FORM, form, part
+from tests.support.watched import Watched, drop, taking
 
 FILE_FIELDS = frozenset({"media", "file"})
 
@@ -248,6 +249,19 @@ async def test_large_pieces_pass_through_uncut_and_uncopied() -> None:
 
     await read_form(FORM, body(), file_fields=FILE_FIELDS, on_file=keep)
     assert [id(piece) for piece in seen] == [id(piece) for piece in pieces[1:-1]]
+
+
+async def test_no_piece_stays_in_memory_while_the_next_one_is_waited_for() -> None:
+    pieces = [part('name="media"; filename="a"', b"")[:-2], b"x" * 400_000, b"y" * 400_000]
+
+    watched = Watched()
+    form = read_form(FORM, watched.pieces(*pieces), file_fields=FILE_FIELDS, on_file=drop)
+    async with taking(form):
+        await watched.check_forgotten()
+
+    watched = Watched()
+    async with taking(drop(read_file(FORM, watched.pieces(*pieces)))):
+        await watched.check_forgotten()
 
 
 look_alikes = st.sampled_from(
