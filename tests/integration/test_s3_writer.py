@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from mediatheque.storage.s3_bucket import S3Bucket
 from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import check_not_kept_waiting, get, keys, open_s3, put
+from tests.support.threads import no_thread
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -284,6 +286,18 @@ async def test_an_aborted_upload_gives_its_memory_back(
         await put(store, "a/object", CONTENT)
 
     await store.close()
+
+
+async def test_an_upload_is_aborted_without_a_fuss_where_no_thread_can_be_had_for_it(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = store.writer("originals/1/a", content_type="video/mp4", size_hint=None)
+    await writer.write(CONTENT)
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Bucket, "run", no_thread)
+        await writer.abort()
+
+    assert await store.sweep_unfinished(datetime.now(UTC) + timedelta(minutes=1)) == 1
 
 
 async def test_a_writer_that_was_cancelled_while_it_waited_for_memory_takes_none(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mediatheque.domain.errors import UnavailableError
 from mediatheque.storage.threads import Threads
 
 
@@ -23,6 +24,11 @@ def refuse_threads(patch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     patch.setattr(threading.Thread, "start", refuse)
+
+
+async def no_thread(*_: object) -> None:
+    """Stand for what runs something in a thread, where none can be had."""
+    raise UnavailableError("No thread can be had for this.")
 
 
 class OccupiedThreads(Threads):

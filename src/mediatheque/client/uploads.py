@@ -76,7 +76,7 @@ async def upload_file(
             metadata=encode_metadata(metadata),
         )
         remembered = resume and source.size >= _REMEMBERED_BYTES
-        file = await asyncio.to_thread(StateFile, subject) if remembered else None
+        file = await _state_of(subject) if remembered else None
         upload = _Upload(connection, source, subject, file, on_progress)
         try:
             await _send_or_give_up(upload, metadata.get("resource"), remembered=file is not None)
@@ -90,6 +90,18 @@ async def upload_file(
             if file is not None:
                 file.close()
     return verified
+
+
+async def _state_of(subject: Subject) -> StateFile:
+    opening = asyncio.create_task(asyncio.to_thread(StateFile, subject))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        # The thread opens it all the same; left open it would lock out later uploads of the file.
+        await asyncio.wait([opening])
+        if opening.exception() is None:
+            opening.result().close()
+        raise
 
 
 async def _send_or_give_up(upload: "_Upload", resource: str | None, *, remembered: bool) -> None:

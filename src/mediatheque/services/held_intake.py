@@ -245,8 +245,10 @@ class HeldIntake:
 
     async def release(self) -> None:
         """Let go of the intake. A hold that cannot be released ends by itself."""
-        await self.end_appending()
-        await release_hold(self._database, self.intake.id, self.holder)
+        try:
+            await self.end_appending()
+        finally:
+            await release_hold(self._database, self.intake.id, self.holder)
 
 
 async def release_hold(database: Database, intake_id: UUID, holder: UUID) -> None:

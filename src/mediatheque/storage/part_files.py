@@ -83,7 +83,10 @@ class PartFile:
             crc = RunningCrc(NO_BYTES_CRC64NVME)
             crc.update(content[run.start : run.end])
             if crc.value != run.crc.value:
-                raise UnavailableError("The local disk lost bytes of this upload. Send it again.")
+                raise UnavailableError(
+                    "The local disk lost bytes that waited on it for the store. Try again: what "
+                    "was acknowledged is safe."
+                )
         return content
 
     def pass_on(self) -> memoryview:

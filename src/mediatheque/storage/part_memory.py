@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from mediatheque.domain.errors import MediathequeError
+from mediatheque.domain.errors import MediathequeError, UnavailableError
 from mediatheque.storage.part_buffers import anonymous_pages
 from mediatheque.storage.part_files import PartFiles
 
@@ -41,7 +41,7 @@ class PartMemory:
     ) -> "PartBuffer":
         """Wait until ``reserved`` bytes (all of it, unless told) are free; return a buffer.
 
-        Raises OSError when the system has no memory.
+        Raises UnavailableError when the system has no memory.
         """
         reserved = capacity if reserved is None else reserved
         if self._files is None:
@@ -49,13 +49,15 @@ class PartMemory:
         elif not await self._take_unless_still(reserved):
             try:
                 return PartBuffer(await self._files.make(capacity), start=start)
-            except (OSError, MediathequeError):
+            except (OSError, MediathequeError):  # the disk has no room for it, or is not well
                 await self._take(reserved)
         try:
             return PartBuffer(_Pages(self, capacity, reserved), start=start)
-        except BaseException:
+        except OSError as error:
             self.give_back(reserved)
-            raise
+            raise UnavailableError(
+                "The system has no memory for what is sent to the store. Try again later."
+            ) from error
 
     def give_back(self, size: int) -> None:
         """Free what a buffer took."""

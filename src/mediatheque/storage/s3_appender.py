@@ -108,10 +108,11 @@ class S3Appender:
             await asyncio.wait([self._sending])
             self._sending.exception()
         self._release()
+        # What cannot be removed only takes room: it was never recorded.
         for key in self._uploads.keys() - self._flushed:
-            await self._bucket.run(self._uploads[key].abort)
+            with contextlib.suppress(MediathequeError):
+                await self._bucket.run(self._uploads[key].abort)
         for key in self._made - self._flushed:
-            # What cannot be deleted only takes room: it was never recorded.
             with contextlib.suppress(MediathequeError):
                 await self._store.delete(key)
 

@@ -13,7 +13,7 @@ import itertools
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec
 
 from botocore.exceptions import ClientError
 
@@ -27,6 +27,8 @@ from mediatheque.storage.s3_copy import LARGEST_COPY
 from mediatheque.storage.s3_errors import is_checksum_refused, is_gone, is_missing
 from mediatheque.storage.segments import read_range
 from mediatheque.storage.stores import Store
+
+P = ParamSpec("P")
 
 SMALLEST_PART = 5 << 20
 _AT_ONCE = 8
@@ -151,9 +153,8 @@ class S3Join:
         try:
             await self._add_all(upload, enumerate(parts, start=1))
             size, crc64nvme = self._intake.size, self._intake.crc64nvme
-            await self._bucket.transfer(self._complete, upload, size, crc64nvme)
+            await self._transfer(self._complete, upload, size, crc64nvme)
         except BaseException:
-            self._give_up.set()
             await self._bucket.run(upload.abort)
             raise
 
@@ -172,19 +173,15 @@ class S3Join:
         known. When it fails the upload stays as it was, with acknowledged bytes in it. Raises what
         ``join`` raises.
         """
-        try:
-            await self._add_all(upload, [*enumerate(before, start=1), *after])
-            await self._bucket.transfer(self._complete, upload, size, crc64nvme)
-        except BaseException:
-            self._give_up.set()
-            raise
+        await self._add_all(upload, [*enumerate(before, start=1), *after])
+        await self._transfer(self._complete, upload, size, crc64nvme)
 
     async def _add_all(self, upload: MultipartUpload, parts: Iterable[tuple[int, Piece]]) -> None:
         await some_at_once(functools.partial(self._add, upload, *part) for part in parts)
 
     async def _add(self, upload: MultipartUpload, number: int, part: Piece) -> None:
         if is_copied(part):
-            await self._bucket.transfer(self._copy, upload, number, part[0])
+            await self._transfer(self._copy, upload, number, part[0])
             return
         size = size_of(part)
         body = await self._memory.buffer(size)
@@ -194,9 +191,26 @@ class S3Join:
                     self._store, self._intake, one.object_key, one.start, one.end
                 ):
                     await body.fill(memoryview(piece))
-            await self._bucket.transfer(self._send, upload, number, body)
+            await self._transfer(self._send, upload, number, body)
         finally:
             body.release()
+
+    async def _transfer(self, call: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Move bytes in a thread. Returns, even when cancelled, only when that has ended.
+
+        What it sends would be in memory that others have by then, and might arrive in an upload
+        that was aborted, or that is acknowledged.
+        """
+        moving = asyncio.create_task(self._bucket.transfer(call, *args, **kwargs))
+        try:
+            await asyncio.shield(moving)
+        except asyncio.CancelledError:
+            self._give_up.set()
+            while not moving.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([moving])
+            moving.exception()  # of no interest to who has gone
+            raise
 
     def _copy(self, upload: MultipartUpload, number: int, one: Range) -> None:
         with self._losses():

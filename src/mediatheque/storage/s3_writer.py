@@ -7,7 +7,7 @@ from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mediatheque.domain.errors import TooLargeError
+from mediatheque.domain.errors import MediathequeError, TooLargeError
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_gatherer import Gathered, PartGatherer
@@ -76,7 +76,8 @@ class S3Writer:
         if self._sending is not None:
             await asyncio.wait([self._sending])
             self._sending.exception()
-        await self._bucket.run(self._remove)
+        with contextlib.suppress(MediathequeError):  # what stays is swept
+            await self._bucket.run(self._remove)
 
     async def _hand_over(self) -> None:
         """Start to send the full part as soon as the one before it has arrived."""

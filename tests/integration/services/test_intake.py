@@ -7,7 +7,7 @@ import pytest
 
 from mediatheque.catalog import intakes, recordings
 from mediatheque.catalog.database import Database
-from mediatheque.domain.errors import NotFoundError
+from mediatheque.domain.errors import NotFoundError, UnavailableError
 from mediatheque.domain.ids import new_id
 from mediatheque.domain.intakes import Intake
 from mediatheque.domain.recordings import Recording
@@ -198,6 +198,27 @@ async def test_who_finds_out_that_its_hold_is_lost_reads_no_further(
 
     assert given < 20
     assert await keys(store) == set()
+
+
+async def test_a_hold_is_released_also_when_the_store_cannot_let_go(
+    database: Database,
+    store: LocalStore,
+    recording: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = IntakeService(database, store)
+
+    async def fail(_held: HeldIntake) -> None:
+        raise UnavailableError("The store does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HeldIntake, "end_appending", fail)
+        with pytest.raises(UnavailableError):
+            async with service.hold(recording.media_id, patience=0):
+                pass
+
+    async with IntakeService(database, store).hold(recording.media_id, patience=0):
+        pass
 
 
 async def test_bytes_of_a_failed_body_are_discarded_and_the_next_one_waits_for_nothing(

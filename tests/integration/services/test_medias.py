@@ -57,9 +57,11 @@ async def test_a_kept_media_is_found_with_its_bytes(parts: Parts, database_url: 
 async def test_no_piece_stays_in_memory_while_the_next_one_is_waited_for(parts: Parts) -> None:
     watched = Watched()
     body = watched.pieces(bytes(1_000_000), bytes(1_000_000))
-    async with parts.medias.receive(ALICE) as reception:
-        async with taking(reception.take("clip.txt", body, size_hint=None)):
-            await watched.check_forgotten()
+    async with (
+        parts.medias.receive(ALICE) as reception,
+        taking(reception.take("clip.txt", body, size_hint=None)),
+    ):
+        await watched.check_forgotten()
 
 
 async def test_what_is_not_kept_is_not_left(parts: Parts, database_url: str) -> None:

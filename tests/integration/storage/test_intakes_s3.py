@@ -1,15 +1,19 @@
 """What only S3 does with intakes: objects put together inside the store, answers that get lost."""
 
+import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from mediatheque.domain.errors import StorageFullError, UnavailableError
 from mediatheque.domain.intakes import Intake
 from mediatheque.storage import s3, s3_bucket
+from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.s3 import S3Store
 from tests.support.intakes import acknowledged, append, new_intake, put_together
 from tests.support.proxy import Fault, Harm, Proxy, answer
@@ -63,6 +67,32 @@ async def test_only_tails_leave_the_store_when_it_is_joined(
     assert proxy.count("^PUT ") == 3
     assert await get(store, KEY) == CONTENT
     assert await unfinished(store) == 0
+
+
+async def test_a_cancelled_join_ends_when_its_threads_have_and_leaves_nothing(
+    store: S3Store, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sending, go_on, real = threading.Event(), threading.Event(), MultipartUpload.send_part
+
+    def slow(*args: Any, **kwargs: Any) -> str:
+        sending.set()
+        assert go_on.wait(10)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(MultipartUpload, "send_part", slow)
+    joining = asyncio.create_task(join(store, intake))
+    assert await asyncio.to_thread(sending.wait, 10)
+    for _ in range(2):
+        joining.cancel()
+        await asyncio.wait([joining], timeout=0.2)
+        assert not joining.done()
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+    assert await unfinished(store) == 0
+    monkeypatch.undo()
+    assert await join(store, intake) == CONTENT
 
 
 async def test_a_lone_tail_becomes_a_part_without_an_object_of_its_own(

@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from mediatheque.storage.multipart import MultipartUpload
 from mediatheque.storage.part_files import PartFiles
 from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.s3 import S3Store
+from mediatheque.storage.s3_bucket import S3Bucket
 from tests.support.intakes import append, new_intake, put_together, recorded
 from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.stores import get, keys, open_s3
+from tests.support.threads import no_thread
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -104,6 +107,18 @@ async def test_an_upload_does_not_wait_for_slow_ones_that_have_all_the_memory(
 
     await slow.close()
     await store.close()
+
+
+async def test_an_appender_is_closed_without_a_fuss_where_no_thread_can_be_had_for_it(
+    store: S3Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appender = store.appender(new_intake(), target=TARGET)
+    await appender.write(CONTENT[: PART_BYTES + 1])
+    with monkeypatch.context() as patched:
+        patched.setattr(S3Bucket, "run", no_thread)
+        await appender.close()
+
+    assert await store.sweep_unfinished(datetime.now(UTC) + timedelta(minutes=1)) == 1
 
 
 async def test_more_parts_than_one_object_can_have_become_several_runs(

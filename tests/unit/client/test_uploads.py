@@ -1,5 +1,7 @@
+import asyncio
 import itertools
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,10 +18,12 @@ from mediatheque.client import (
     SourceChangedError,
     StorageFullError,
     retries,
+    uploads,
 )
 from mediatheque.client.digest import RunningCrc
 from mediatheque.client.sources import Stretch, opened
-from mediatheque.client.uploads import split
+from mediatheque.client.upload_states import StateFile, Subject
+from mediatheque.client.uploads import _REMEMBERED_BYTES, split
 from tests.support.proxy import answer
 from tests.support.scripted import BROKEN, Scripted, json_answer, scripted
 
@@ -238,3 +242,31 @@ async def test_what_is_no_tag_is_refused(tmp_path: Path, tag: str) -> None:
             await client.medias.upload(tmp_path, tags=["good", tag])
 
     assert server.asked == []
+
+
+async def test_an_upload_that_is_cancelled_early_does_not_lock_out_later_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    source = tmp_path / "film.mov"
+    source.write_bytes(bytes(_REMEMBERED_BYTES))
+    opening, go_on, subjects = threading.Event(), threading.Event(), []
+
+    def slow(subject: Subject) -> StateFile:
+        opening.set()
+        assert go_on.wait(10)
+        subjects.append(subject)
+        return StateFile(subject)
+
+    monkeypatch.setattr(uploads, "StateFile", slow)
+    async with AsyncClient("http://127.0.0.1:9") as client:
+        uploading = asyncio.create_task(client.medias.upload(source, resume=True))
+        assert await asyncio.to_thread(opening.wait, 10)
+        uploading.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await uploading
+
+    [subject] = subjects
+    StateFile(subject).close()

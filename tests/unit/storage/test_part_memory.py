@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mediatheque.domain.errors import UnavailableError
 from mediatheque.storage import part_buffers, part_memory
 from mediatheque.storage.part_buffers import PartBuffers
 from mediatheque.storage.part_memory import PartMemory
@@ -24,7 +25,7 @@ async def test_memory_that_the_system_does_not_have_is_not_taken(
     with monkeypatch.context() as patched:
         patched.setattr(part_memory, "anonymous_pages", refuse)
         for _ in range(3):
-            with pytest.raises(OSError, match="Cannot allocate"):
+            with pytest.raises(UnavailableError, match="no memory"):
                 await memory.buffer(MIB)
     async with asyncio.timeout(5):
         await memory.buffer(2 * MIB)
