@@ -79,6 +79,7 @@ DOORS: tuple[Door, ...] = (
     health.DOOR,
 )
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _DOCS_ASSETS = "/docs/assets"
 _DOCS_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _SWAGGER = ("swagger-ui-bundle.js", "swagger-ui.css", "swagger-ui-standalone-preset.js")
@@ -235,21 +236,25 @@ def _when_stopping(*tell: Callable[[], None]) -> None:
     that never end by themselves must be told.
     """
     loop = asyncio.get_running_loop()
-    repeated = False
 
-    def tell_all(number: int) -> None:
-        nonlocal repeated
+    def hear(number: int, _: object) -> None:
+        # Whoever tells all processes, as a terminal and systemd do, tells this one twice: the
+        # supervisor does, too. A server that hears it a third time stands still.
+        for each in _STOPS:
+            signal.signal(each, signal.SIG_IGN)
+        loop.call_soon_threadsafe(tell_all, number, loop.is_running())
+
+    def tell_all(number: int, server_knows: bool) -> None:
         for one in tell:
             one()
-        if not repeated:
-            repeated = True
-            # The server hears signals while the loop runs, and this one may have come between the
-            # runs in which it starts and serves.
+        if not server_knows:  # it came between the runs in which the server starts and serves
+            signal.signal(number, lambda *_: None)
             signal.raise_signal(number)
+            signal.signal(number, signal.SIG_IGN)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for each in _STOPS:
         # The loop learns of signals by other means, so that its own handlers are not replaced.
-        signal.signal(number, lambda told, _: loop.call_soon_threadsafe(tell_all, told))
+        signal.signal(each, hear)
 
 
 def _cors(settings: Settings) -> CORSConfig | None:

@@ -1,6 +1,7 @@
 """SIGTERM: what is in flight finishes, within a bound."""
 
 import contextlib
+import os
 import select
 import signal
 import socket
@@ -51,6 +52,19 @@ def acknowledged(service: Victim, path: str) -> int:
     """Return how many bytes of an upload are; to ask the service would end the request."""
     [row] = rows(service, f"SELECT size FROM intakes WHERE id = '{path.rpartition('/')[2]}'")
     return int(row["size"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_at_once_when_a_terminal_tells_all_of_its_processes(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with running(tmp_path / "data", {"MEDIATHEQUE_SHUTDOWN_TIMEOUT": "30"}) as service:
+        process, service.process = service.process, None
+        assert process is not None
+
+        os.killpg(process.pid, number)
+
+        assert process.wait(SOON_SECONDS) == 0
 
 
 def test_requests_in_flight_finish_before_it_ends_with_0(tmp_path: Path) -> None:
