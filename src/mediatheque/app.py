@@ -242,9 +242,11 @@ def _when_stopping(*tell: Callable[[], None]) -> None:
         # supervisor does, too. A server that hears it a third time stands still.
         for each in _STOPS:
             signal.signal(each, signal.SIG_IGN)
-        loop.call_soon_threadsafe(tell_all, number, loop.is_running())
+        loop.call_soon_threadsafe(
+            functools.partial(tell_all, number, server_knows=loop.is_running())
+        )
 
-    def tell_all(number: int, server_knows: bool) -> None:
+    def tell_all(number: int, *, server_knows: bool) -> None:
         for one in tell:
             one()
         if not server_knows:  # it came between the runs in which the server starts and serves
