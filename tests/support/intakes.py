@@ -50,10 +50,12 @@ def put_together(parts: Sequence[Intake]) -> Intake:
 async def append(store: IntakeStore, intake: Intake, *pieces: bytes) -> Intake:
     """Append and record some pieces, as one request does."""
     appender = store.appender(intake)
-    for piece in pieces:
-        await appender.write(piece)
-    appended = await appender.flush()
-    await appender.close()
+    try:
+        for piece in pieces:
+            await appender.write(piece)
+        appended = await appender.flush()
+    finally:
+        await appender.close()
     return recorded(intake, appended)
 
 

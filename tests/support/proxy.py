@@ -20,6 +20,7 @@ class Harm(Enum):
     DAMAGE = auto()  # one byte of its body arrives changed
     ANSWER = auto()  # it never reaches the server, another answer comes back
     REPLACE_ANSWER = auto()  # it reaches the server, but another answer comes back
+    DAMAGE_ANSWER = auto()  # one byte of what comes back arrives changed
     CUT_ANSWER = auto()  # the connection breaks in the middle of the answer
     LOSE_ANSWER = auto()  # it reaches the server, but no answer comes back
     HOLD = auto()  # it does not reach the server before ``Proxy.released`` is set
@@ -156,7 +157,11 @@ async def _handle(
             writer.write(fault.answer)
             return
         passed = 0
+        sound = fault is None or fault.harm is not Harm.DAMAGE_ANSWER
         while chunk := await upstream_reader.read(_CHUNK_BYTES):
+            if not sound and not chunk.endswith(b"\r\n\r\n"):  # which is only the head
+                chunk = chunk[:-1] + bytes([chunk[-1] ^ 1])
+                sound = True
             writer.write(chunk)
             await writer.drain()
             passed += len(chunk)

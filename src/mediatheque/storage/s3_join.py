@@ -17,6 +17,7 @@ from typing import Any, ParamSpec
 
 from botocore.exceptions import ClientError
 
+from mediatheque.domain.errors import ConflictError
 from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Segment
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import lost
@@ -126,6 +127,17 @@ async def some_at_once(calls: Iterable[Callable[[], Coroutine[Any, Any, None]]])
                 raise result
 
 
+async def _again_if_lost(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Make an object; once more when it has other bytes than were acknowledged.
+
+    They may have been damaged only on their way through this process.
+    """
+    try:
+        await make()
+    except ConflictError:
+        await make()
+
+
 class S3Join:
     """Makes one object of an intake's bytes under ``key``.
 
@@ -145,8 +157,11 @@ class S3Join:
     async def join(self, parts: Sequence[Piece], content_type: str) -> None:
         """Make it of ``parts``. The store compares the intake's checksum over all of it.
 
-        Raises ConflictError when that differs or a segment is gone.
+        Raises ConflictError when that differs, twice, or a segment is gone.
         """
+        await _again_if_lost(lambda: self._join(parts, content_type))
+
+    async def _join(self, parts: Sequence[Piece], content_type: str) -> None:
         upload = await self._bucket.transfer(
             MultipartUpload.begin, self._bucket, self._key, content_type
         )
@@ -173,8 +188,12 @@ class S3Join:
         known. When it fails the upload stays as it was, with acknowledged bytes in it. Raises what
         ``join`` raises.
         """
-        await self._add_all(upload, [*enumerate(before, start=1), *after])
-        await self._transfer(self._complete, upload, size, crc64nvme)
+
+        async def make() -> None:
+            await self._add_all(upload, [*enumerate(before, start=1), *after])
+            await self._transfer(self._complete, upload, size, crc64nvme)
+
+        await _again_if_lost(make)
 
     async def _add_all(self, upload: MultipartUpload, parts: Iterable[tuple[int, Piece]]) -> None:
         await some_at_once(functools.partial(self._add, upload, *part) for part in parts)

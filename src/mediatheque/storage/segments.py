@@ -10,8 +10,9 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 
 from mediatheque.domain.errors import NotFoundError, UnavailableError
-from mediatheque.domain.intakes import Intake, Segment
+from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake, Segment
 from mediatheque.storage import keys
+from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import lost
 from mediatheque.storage.part_sizes import part_bytes
 from mediatheque.storage.stores import ObjectInfo, Store, Stored
@@ -126,7 +127,9 @@ async def read_segments(
 ) -> AsyncIterator[bytes]:
     """Yield exactly the acknowledged bytes of ``segments``; ConflictError when some are gone.
 
-    Small ones are read several at once: each costs a remote store a round trip.
+    Small ones are read several at once: each costs a remote store a round trip. Raises
+    UnavailableError when one was damaged on its way here, at the latest behind its last byte: what
+    is made of them then must not take their place.
     """
     for start in range(0, len(segments), _READ_AT_ONCE):
         batch = segments[start : start + _READ_AT_ONCE]
@@ -144,8 +147,18 @@ async def _whole(store: Store, intake: Intake, segment: Segment) -> bytes:
 
 
 async def _pieces(store: Store, intake: Intake, segment: Segment) -> AsyncIterator[bytes]:
+    crc = RunningCrc(NO_BYTES_CRC64NVME)
     async for piece in read_range(store, intake, segment.object_key, 0, segment.size):
+        await asyncio.to_thread(crc.update, piece)
         yield piece
+    kept = await store.head(segment.object_key)
+    if kept is None:
+        raise lost(intake)
+    if kept.crc64nvme not in {None, crc.value}:
+        raise UnavailableError(
+            f"Bytes of {intake.id} were damaged on their way from the store. Try again: the store "
+            "has them as they were received."
+        )
 
 
 async def read_range(

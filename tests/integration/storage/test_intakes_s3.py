@@ -95,6 +95,30 @@ async def test_a_cancelled_join_ends_when_its_threads_have_and_leaves_nothing(
     assert await join(store, intake) == CONTENT
 
 
+async def test_a_tail_that_is_damaged_when_it_is_read_does_not_take_its_own_place(
+    store: S3Store, proxy: Proxy
+) -> None:
+    intake = await append(store, new_intake(), CONTENT[: 3 * MIB])
+    proxy.faults.append(Fault("^GET /.*/staging/", Harm.DAMAGE_ANSWER))
+
+    with pytest.raises(UnavailableError, match="were damaged on their way"):
+        await append(store, intake, CONTENT[3 * MIB :])
+
+    assert proxy.faults[0].times == 0
+    assert await join(store, await append(store, intake, CONTENT[3 * MIB :])) == CONTENT
+
+
+async def test_what_is_damaged_on_its_way_through_a_join_is_sent_again(
+    store: S3Store, proxy: Proxy, intake: Intake
+) -> None:
+    proxy.faults.append(Fault("^GET /.*/staging/", Harm.DAMAGE_ANSWER))
+
+    assert await join(store, intake) == CONTENT
+
+    assert proxy.faults[0].times == 0
+    assert await unfinished(store) == 0
+
+
 async def test_a_lone_tail_becomes_a_part_without_an_object_of_its_own(
     store: S3Store, proxy: Proxy
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mediatheque.domain.errors import UnavailableError
 from mediatheque.domain.intakes import Intake
 from mediatheque.storage import s3_appender, s3_runs
 from mediatheque.storage.intakes import Target
@@ -59,9 +60,11 @@ def _numbered_as_s3_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
 async def run(store: S3Store, intake: Intake, size: int, *, expected: int = 1 << 30) -> Intake:
     """Append the next bytes of ``CONTENT`` as one request does that was to bring many."""
     appender = store.appender(intake, target=replace(TARGET, expected=expected))
-    await appender.write(CONTENT[intake.size : intake.size + size])
-    appended = await appender.flush()
-    await appender.close()
+    try:
+        await appender.write(CONTENT[intake.size : intake.size + size])
+        appended = await appender.flush()
+    finally:
+        await appender.close()
     return recorded(intake, appended)
 
 
@@ -107,6 +110,30 @@ async def test_an_upload_does_not_wait_for_slow_ones_that_have_all_the_memory(
 
     await slow.close()
     await store.close()
+
+
+async def test_a_tail_that_is_damaged_when_it_is_read_does_not_take_its_own_place(
+    store: S3Store, proxy: Proxy
+) -> None:
+    intake = await run(store, new_intake(), 3 * MIB)
+    proxy.faults.append(Fault("^GET /.*/staging/", Harm.DAMAGE_ANSWER))
+
+    with pytest.raises(UnavailableError, match="were damaged on their way"):
+        await run(store, intake, 9 * MIB)
+
+    assert proxy.faults[0].times == 0
+    await check_joined(store, await run(store, intake, 9 * MIB))
+
+
+async def test_what_is_damaged_on_its_way_through_a_join_is_sent_again(
+    store: S3Store, proxy: Proxy
+) -> None:
+    intake = await run(store, await run(store, new_intake(), 9 * MIB), 2 * MIB)
+    proxy.faults.append(Fault("^GET /.*/staging/", Harm.DAMAGE_ANSWER))
+
+    await check_joined(store, intake)
+
+    assert proxy.faults[0].times == 0
 
 
 async def test_an_appender_is_closed_without_a_fuss_where_no_thread_can_be_had_for_it(
