@@ -130,10 +130,11 @@ def translated() -> Iterator[None]:
 def _is_connection_failure(error: BaseException | None) -> bool:
     if isinstance(getattr(error, "__cause__", None), asyncpg.TargetServerAttributeNotMatched):
         return True
-    # SQLSTATE classes 08 (connection), 25006 (a standby, which may be promoted), 53 (resources),
-    # 57P (shutdown, restart), 28 (credentials), 3D (no such database).
+    # SQLSTATE classes 08 (connection), 25006 (a standby, which may be promoted), 25P03 (a
+    # transaction stood still for too long), 53 (resources), 57P (shutdown, restart),
+    # 28 (credentials), 3D (no such database).
     state = getattr(error, "sqlstate", None) or ""
-    return state.startswith(("08", "25006", "53", "57P", "28", "3D"))
+    return state.startswith(("08", "25006", "25P03", "53", "57P", "28", "3D"))
 
 
 def _unavailable() -> UnavailableError:

@@ -22,6 +22,11 @@ Transaction = AsyncConnection
 """What query modules take: a connection inside a transaction, or one that only reads."""
 
 _POOL_SECONDS = 30
+_IDLE_MILLISECONDS = 5000
+"""How long a transaction may do nothing. Ours never wait for anything but the database: one that
+does is of a process that stands still, as one that is stopped or swapped out, and what it has
+locked would be locked for as long as that."""
+
 _OLDEST_SERVER = 140_000
 
 
@@ -38,7 +43,11 @@ class Database:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=_POOL_SECONDS,
-            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS},
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": COMMAND_SECONDS,
+                "server_settings": {"idle_in_transaction_session_timeout": str(_IDLE_MILLISECONDS)},
+            },
         )
         event.listen(self._engine.sync_engine.pool, "checkout", _replace_closed)
         self.group = GroupCommit(url, durable=durable)

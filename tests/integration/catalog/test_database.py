@@ -1,13 +1,19 @@
 """The connection to the database: what it promises and how it fails."""
 
 import asyncio
+from types import NoneType
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 
+from mediatheque.catalog import database as database_module
 from mediatheque.catalog import intakes
-from mediatheque.catalog.connections import connection_arguments, driver_url
+from mediatheque.catalog.connections import (
+    DatabaseUnavailableError,
+    connection_arguments,
+    driver_url,
+)
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import InvalidError, UnavailableError
 from mediatheque.domain.ids import new_id
@@ -46,6 +52,33 @@ async def test_a_connection_that_was_cut_is_an_outage_and_the_next_one_works(
         await cut()
 
     await database.check()
+
+
+async def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_waiting_for_long(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_IDLE_MILLISECONDS", 200)
+    standing = Database(database_url, connections=1)
+    await add_medias(database, a_media())
+    locked = asyncio.Event()
+
+    async def stand_still() -> None:
+        async with standing.begin() as transaction:
+            await transaction.execute(text("SELECT FROM medias FOR UPDATE"))
+            locked.set()
+            await asyncio.sleep(1)
+            await transaction.execute(text("DELETE FROM medias"))
+
+    async def others() -> None:
+        await locked.wait()
+        async with asyncio.timeout(0.9), database.begin() as transaction:
+            await transaction.execute(text("SELECT FROM medias FOR UPDATE"))
+
+    outcomes = await asyncio.gather(stand_still(), others(), return_exceptions=True)
+
+    assert [type(one) for one in outcomes] == [DatabaseUnavailableError, NoneType]
+    await standing.check()
+    await standing.close()
 
 
 async def test_an_outage_costs_no_request_that_comes_behind_it(
