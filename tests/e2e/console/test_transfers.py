@@ -107,6 +107,9 @@ def test_a_transfer_is_limited_paused_resumed_and_cancelled(
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     assert show(window.service, transfer_id(page))["status"] == "paused"
+    for figure in ("Average rate", "Ended", "Took"):
+        expect(page.get_by_text(figure, exact=True)).to_have_count(0)
+    expect(page.get_by_text("Time left", exact=True)).to_be_visible()
     page.get_by_role("button", name="At most").click()
     page.get_by_label("At most, in MiB per second").fill("0.2")
     page.get_by_role("button", name="Set the limit").click()

@@ -45,8 +45,13 @@ function fileRows(media: LibraryMedia) {
   ] as const;
 }
 
-function Checksum({ name, value }: { name: string; value: string | null }) {
-  if (value === null) return "Not known: its bytes went straight to the store.";
+const NOT_KNOWN = {
+  CRC64NVME: "Not known: its bytes went straight to the store.",
+  BLAKE3: "Not known: its bytes came in pieces, or went straight to the store.",
+};
+
+function Checksum({ name, value }: { name: keyof typeof NOT_KNOWN; value: string | null }) {
+  if (value === null) return NOT_KNOWN[name];
   return (
     <Group gap={4} wrap="nowrap" align="flex-start" justify="space-between">
       <Text span ff="monospace" size="xs" lh={1.6} style={{ overflowWrap: "anywhere" }}>

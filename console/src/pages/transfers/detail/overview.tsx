@@ -44,6 +44,7 @@ export function Overview({ transfer, at }: { transfer: Transfer; at: number }) {
 function Facts({ transfer, at }: { transfer: Transfer; at: number }) {
   const { files, rate, eta } = transfer;
   const moving = isMoving(transfer);
+  const ended = transfer.finished_at !== null; // a paused one has not
   const seconds = secondsTaken(transfer, at);
   return (
     <SimpleGrid cols={{ base: 2, xs: 4 }} spacing="md" verticalSpacing="sm">
@@ -52,12 +53,7 @@ function Facts({ transfer, at }: { transfer: Transfer; at: number }) {
       </Fact>
       <Fact label="Failed">{formatCount(files.failed)}</Fact>
       <Fact label="Skipped">{formatCount(files.skipped)}</Fact>
-      {moving ? (
-        <>
-          <Fact label="Rate">{rate === null ? "–" : formatRate(rate)}</Fact>
-          <Fact label="Time left">{eta === null ? "–" : formatDuration(eta)}</Fact>
-        </>
-      ) : (
+      {ended ? (
         <>
           <Fact label="Average rate">
             {seconds ? formatRate(transfer.bytes.complete / seconds) : "–"}
@@ -66,13 +62,20 @@ function Facts({ transfer, at }: { transfer: Transfer; at: number }) {
             <Time value={transfer.finished_at} />
           </Fact>
         </>
+      ) : (
+        <>
+          <Fact label="Rate">{moving && rate !== null ? formatRate(rate) : "–"}</Fact>
+          <Fact label="Time left">{moving && eta !== null ? formatDuration(eta) : "–"}</Fact>
+        </>
       )}
       <Fact label="Started">
         <Time value={transfer.started_at} />
       </Fact>
-      <Fact label={moving ? "For" : "Took"}>
-        {seconds === null ? "–" : formatDuration(seconds)}
-      </Fact>
+      {(ended || moving) && (
+        <Fact label={ended ? "Took" : "For"}>
+          {seconds === null ? "–" : formatDuration(seconds)}
+        </Fact>
+      )}
     </SimpleGrid>
   );
 }
