@@ -25,7 +25,7 @@ from mediatheque.storage.mirrors import (
     UnorderedError,
     UnstorableError,
 )
-from mediatheque.storage.pace import Pace, StoppedError
+from mediatheque.storage.pace import Pace, SendingStoppedError
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_keys import S3Keys
 from mediatheque.storage.s3_mirror import S3Mirror, S3PrefixMirror
@@ -472,7 +472,7 @@ async def stopped(mirror: Mirror, path: Path) -> list[str]:
     """Stop a sending as soon as some bytes have left; return the ids of its uploads."""
     sending = Recorder(pace=Pace(path.stat().st_size))
     sending.on_advance = lambda _: sending.stop.set()
-    with pytest.raises(StoppedError):
+    with pytest.raises(SendingStoppedError):
         await send(mirror, path, sending=sending)
     return sending.upload_ids
 

@@ -15,7 +15,7 @@ from awscrt import checksums
 from blake3 import blake3
 
 from mediatheque.storage.local import LocalStore
-from mediatheque.storage.pace import Pace, StoppedError
+from mediatheque.storage.pace import Pace, SendingStoppedError
 from mediatheque.storage.remote import open_remote
 from mediatheque.storage.sending import SourceChangedError, SourceReadError
 from mediatheque.storage.stores import Store
@@ -64,7 +64,7 @@ async def stop_in_the_middle(store: Store, path: Path, key: str = KEY) -> list[s
     """Stop a sending as soon as the store has some bytes; return the ids of its uploads."""
     sending = Recorder(pace=Pace(path.stat().st_size / 2))
     sending.on_advance = lambda _: sending.stop.set()
-    with pytest.raises(StoppedError):
+    with pytest.raises(SendingStoppedError):
         await send(store, path, key, sending=sending)
     assert sending.total < path.stat().st_size
     return sending.upload_ids
@@ -179,7 +179,7 @@ async def test_a_sending_that_is_stopped_before_it_begins_keeps_nothing_visible(
     sending = Recorder()
     sending.stop.set()
 
-    with pytest.raises(StoppedError):
+    with pytest.raises(SendingStoppedError):
         await send(store, file(LARGE[:size]), sending=sending)
 
     assert await keys(store) == set()

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from mediatheque.storage.local import LocalStore
-from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.pace import SendingStoppedError
 from mediatheque.storage.sending import Sending, Source
 from mediatheque.storage.stores import Stored
 from tests.support.stores import put
@@ -46,4 +46,4 @@ class LateStore(LocalStore):
         self.begun.set()
         await self.late.wait()
         await put(self, key, content)
-        raise StoppedError
+        raise SendingStoppedError

@@ -185,7 +185,11 @@ async def settle(
 
 
 async def change(transaction: Transaction, ids: Sequence[UUID], **values: Any) -> None:
-    """Change columns of uploads."""
+    """Change columns of uploads.
+
+    ``touched_at`` stays, by which those who remember an upload see that it has changed: so of one
+    that takes bytes only what appending does not look at. For the rest there is ``settle``.
+    """
     these = resumable_uploads.c.id == any_(literal(list(ids), _UUIDS))
     await transaction.execute(
         update(resumable_uploads).where(these).values(**values, updated_at=func.now())

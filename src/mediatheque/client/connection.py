@@ -18,7 +18,7 @@ from mediatheque.client.errors import (
     NotFoundError,
     ServerUnreachableError,
 )
-from mediatheque.client.retries import Retries, RetryableError
+from mediatheque.client.retries import RETRYABLE, Retries
 
 CONNECT_TIMEOUT = 10.0
 # A proxy of the environment cannot know what "this machine" is.
@@ -104,7 +104,7 @@ class Connection:
                 async with self.stream(method, url, **options) as response:
                     await response.aread()
                     return response
-            except RetryableError as error:
+            except RETRYABLE as error:
                 if not repeatable and not isinstance(error, ServerUnreachableError):
                     raise
                 await self.pause_after(error, retries)

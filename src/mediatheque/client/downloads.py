@@ -11,7 +11,7 @@ from mediatheque.client.connection import Connection
 from mediatheque.client.digest import Digest
 from mediatheque.client.errors import ConflictError, IntegrityError
 from mediatheque.client.results import Media
-from mediatheque.client.retries import RetryableError
+from mediatheque.client.retries import RETRYABLE
 
 _PIECE_BYTES = 256 << 10
 
@@ -44,7 +44,7 @@ async def read_media(
                     position += len(piece)
                     retries.progressed()
                     yield piece
-        except RetryableError as error:
+        except RETRYABLE as error:
             await connection.pause_after(error, retries)
 
 

@@ -14,7 +14,7 @@ from mediatheque.client.errors import ConnectionLostError, NotFoundError, NotUnd
 from mediatheque.client.events import EventDecoder
 from mediatheque.client.jsonapi import Filters, every, filter_parameters, one
 from mediatheque.client.results import Job, JobEvent, Signalled
-from mediatheque.client.retries import RetryableError
+from mediatheque.client.retries import RETRYABLE
 
 NEWEST_FIRST = "-created_at"
 
@@ -97,7 +97,7 @@ class Jobs:
                             yield _job_event(event.data, event.id)
                         last = decoder.last_id or last
                 raise ConnectionLostError("The server ended the stream of events.")
-            except RetryableError as error:
+            except RETRYABLE as error:
                 await self._connection.pause_after(error, retries)
 
     async def wait(self, job_id: str) -> Job:

@@ -15,7 +15,8 @@ _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 10.0
 _LOCKED = 423
 
-RetryableError = (ConnectionLostError, ServerUnreachableError, UnavailableError)
+RETRYABLE = (ConnectionLostError, ServerUnreachableError, UnavailableError)
+"""Errors after which the same request may go well."""
 
 
 class Retries:

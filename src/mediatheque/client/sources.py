@@ -71,9 +71,9 @@ class Stretch:
         """
         most = min(PIECE_BYTES, (self.size if end is None else end) - position)
         piece = self._source.read(self._start + position, most)
-        end = position + len(piece)
-        if end > self.crc.size:
+        reached = position + len(piece)
+        if reached > self.crc.size:
             self.crc.update(memoryview(piece)[self.crc.size - position :])
-        if end == self.size:
+        if reached == self.size:
             self._source.check()
         return piece

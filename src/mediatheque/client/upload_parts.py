@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from mediatheque.client.connection import Connection
 from mediatheque.client.errors import ClientError, ConnectionLostError, UnavailableError
-from mediatheque.client.retries import Retries, RetryableError
+from mediatheque.client.retries import RETRYABLE, Retries
 from mediatheque.client.sources import PIECE_BYTES, Stretch
 from mediatheque.client.tus import Found, NewUpload, Tus
 from mediatheque.client.upload_states import PartState
@@ -124,7 +124,7 @@ class PartUpload:
             await self._connection.pause_after(error, retries)
         try:
             found = await self._find()
-        except RetryableError:
+        except RETRYABLE:
             if not is_lost:
                 raise
             raise error from None  # it came first, and nobody could be asked since

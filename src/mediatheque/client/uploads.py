@@ -19,7 +19,7 @@ from mediatheque.client.errors import (
     NotFoundError,
     SourceChangedError,
 )
-from mediatheque.client.retries import RetryableError
+from mediatheque.client.retries import RETRYABLE
 from mediatheque.client.sources import SourceFile, Stretch, opened
 from mediatheque.client.tus import Tus, encode_metadata
 from mediatheque.client.upload_parts import PartUpload, new_key
@@ -109,7 +109,7 @@ async def _send_or_give_up(upload: "_Upload", resource: str | None, *, remembere
     try:
         await upload.send(resource)
     except (ClientError, OSError) as error:
-        left = remembered or isinstance(error, RetryableError)
+        left = remembered or isinstance(error, RETRYABLE)
         refused = isinstance(error, ClientError) and error.status in _NEVER_CREATED
         if isinstance(error, SourceChangedError) or not left or (refused and not upload.begun):
             await upload.give_up()

@@ -39,7 +39,8 @@ class Intake:
 
     ``segments`` hold its acknowledged bytes in order, ``size`` is their sum, ``crc64nvme`` that of
     all of them, base64 as S3 writes it. ``closed``: no more bytes are taken. ``touched_at`` is
-    when the last piece was acknowledged.
+    when it last changed: bytes were acknowledged, or something was settled about what it becomes.
+    Who remembers what it belongs to sees by it whether that still holds.
     """
 
     id: UUID

@@ -63,8 +63,8 @@ class ResumableUpload:
     when. ``parts`` are the partial uploads of a final one, and ``final_id`` is the final one of a
     partial. ``metadata`` is the client's description as it was sent, ``concat`` what it said of
     the concatenation. ``digests`` is what the whole must hash to, in hexadecimal digits, by
-    algorithm. ``media_id``: the media that it has become. ``touched_at`` is when bytes were last
-    acknowledged.
+    algorithm. ``media_id``: the media that it has become. ``touched_at`` is that of its
+    intake.
     """
 
     id: UUID

@@ -14,7 +14,7 @@ from mediatheque.services.sync_deleter import SyncDeleter
 from mediatheque.services.sync_ledger import Ledger, Outcome
 from mediatheque.services.sync_sender import SyncSender
 from mediatheque.storage.mirrors import SMALL_BYTES, BlockedError
-from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.pace import SendingStoppedError
 from mediatheque.storage.threads import Threads
 
 _PAGE = 1000
@@ -152,7 +152,7 @@ class Crew:
                 await self._put(batch)
             if self._wait:
                 await _pause(self._run.stopping, self._wait)
-        except StoppedError:
+        except SendingStoppedError:
             self.halt()  # who asked for it knows
         except Exception as error:  # noqa: BLE001 - raised again by ``work``
             self._trouble = self._trouble or error
@@ -181,7 +181,7 @@ class Crew:
                 outcome = self._sender.put(operation, self._halted)
             except BlockedError:
                 outcome = None
-            except StoppedError:
+            except SendingStoppedError:
                 break  # the store is in trouble, and nobody wants to wait for it any more
             except Exception as error:  # noqa: BLE001 - the outcomes before it must not be lost
                 self._trouble = self._trouble or error

@@ -14,7 +14,7 @@ from mediatheque.storage.beneath import Place
 from mediatheque.storage.fingerprints import Fingerprint
 from mediatheque.storage.hashing import hash_source
 from mediatheque.storage.mirrors import Mirror
-from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.pace import SendingStoppedError
 from mediatheque.storage.sending import Source, SourceChangedError, SourceReadError
 from mediatheque.storage.sources import Reason, SourceError, SourceFile, SourceRoots
 from mediatheque.storage.threads import Threads
@@ -64,8 +64,8 @@ class FileReader:
     def read(self, doubts: Sequence[Doubt]) -> list[Answer]:
         """Answer several doubts, one after the other. Blocks.
 
-        Raises StoppedError, VanishedError when one of the files is there no more, and what the
-        mirror raises.
+        Raises SendingStoppedError, VanishedError when one of the files is there no more, and what
+        the mirror raises.
         """
         return [self._answer(doubt) for doubt in doubts]
 
@@ -143,7 +143,7 @@ class _Stoppable:
     @property
     def descriptor(self) -> int:
         if self.stop.is_set():
-            raise StoppedError
+            raise SendingStoppedError
         return self.file.descriptor
 
     @property

@@ -54,8 +54,8 @@ class SyncSender:
         """Put a small file and return what became of it; blocks.
 
         None when it has grown beyond what is put at once. Raises BlockedError, UnavailableError
-        or StorageFullError when the store is at fault, and StoppedError when it is in trouble
-        after ``give_up`` was set.
+        or StorageFullError when the store is at fault, and SendingStoppedError when it is in
+        trouble after ``give_up`` was set.
         """
         for last in (False,) * (_TRIES - 1) + (True,):
             opened_ns = time.time_ns()
@@ -76,7 +76,7 @@ class SyncSender:
     async def send(self, operation: Operation) -> Outcome:
         """Put a file of any size and return what became of it.
 
-        Raises StoppedError, and what ``put`` raises.
+        Raises SendingStoppedError, and what ``put`` raises.
         """
         with self._follow(operation, self._abort) as sending:
             return await self._send(operation, sending)

@@ -12,7 +12,7 @@ from mediatheque.services.job_runs import JobRun, JobStopped, patiently
 from mediatheque.services.transfer_ledger import Ledger
 from mediatheque.services.transfer_sender import FileSender
 from mediatheque.services.transfer_sending import LARGE_BYTES, FileSending
-from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.pace import SendingStoppedError
 
 _PAGE_FILES = 500
 _SMALL_AT_ONCE = 32
@@ -150,7 +150,7 @@ class Crew:
         try:
             await self._sender.send(sending)
             self._failures_in_a_row = 0
-        except (StoppedError, JobStopped):
+        except (SendingStoppedError, JobStopped):
             pass  # who asked for it knows
         except UnavailableError as error:
             self.trouble = error

@@ -28,7 +28,7 @@ from mediatheque.services.transfer_uploads import abandon_uploads, object_key
 from mediatheque.storage.beneath import Place
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.fingerprints import calendar_time
-from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.pace import SendingStoppedError
 from mediatheque.storage.sending import (
     READ_BYTES,
     SourceChangedError,
@@ -91,7 +91,8 @@ class FileSender:
     async def send(self, sending: FileSending) -> None:
         """Make a file a media, or note why it cannot become one.
 
-        Raises StoppedError, and what the store raises about itself: then it is still to come.
+        Raises SendingStoppedError, and what the store raises about itself: then it is still to
+        come.
         """
         try:
             with self._ledger.follow(sending):
@@ -100,7 +101,7 @@ class FileSender:
             outcome = await self._unreadable(sending, error)
         except _OF_THE_FILE as error:
             outcome = await self._failed(sending, error)
-        except (StoppedError, JobStopped, UnavailableError, StorageFullError):
+        except (SendingStoppedError, JobStopped, UnavailableError, StorageFullError):
             raise
         except Exception as error:  # one file with which we cannot cope shall not stop the rest
             log.exception("file not transferred", transfer=str(self._transfer.id))
@@ -231,12 +232,12 @@ def _complete(file: TransferFile, stored: Stored) -> TransferFile:
 
 
 def _digest(source: SourceFile, sending: FileSending) -> Digest:
-    """Read a whole file. Blocks. Raises StoppedError, and SourceChangedError at the end."""
+    """Read a whole file. Blocks. Raises SendingStoppedError, and SourceChangedError at the end."""
     digest = Digest()
     buffer = memoryview(bytearray(min(READ_BYTES, source.size)))
     while digest.size < source.size:
         if sending.stop.is_set():
-            raise StoppedError
+            raise SendingStoppedError
         piece = buffer[: source.size - digest.size]
         read_source(source.descriptor, digest.size, piece)
         digest.update(piece)

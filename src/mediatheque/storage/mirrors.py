@@ -111,7 +111,7 @@ class Mirror(Protocol):
         """Make a file of at most ``SMALL_BYTES`` one durable, verified object, replacing any other.
 
         Passing troubles are waited out, half a minute and more, but none after ``give_up`` was
-        set: then StoppedError.
+        set: then SendingStoppedError.
 
         Raises SourceChangedError when the file changed while it was read (nothing is put then),
         SourceReadError, StorageFullError, UnstorableError and BlockedError.

@@ -9,7 +9,7 @@ _SMALLEST_STEP = 4 << 10
 _LOOK_SECONDS = 0.1  # how often a waiting thread looks whether it shall stop
 
 
-class StoppedError(Exception):
+class SendingStoppedError(Exception):
     """The caller asked to stop. What is needed to continue was left in place."""
 
 
@@ -48,7 +48,7 @@ class Pace:
         return min(most, max(_SMALLEST_STEP, int(limit / _STEPS_PER_SECOND)))
 
     def wait(self, count: int, stop: threading.Event) -> None:
-        """Return when ``count`` bytes may be sent. Raises StoppedError once ``stop`` is set.
+        """Return when ``count`` bytes may be sent. Raises SendingStoppedError once ``stop`` is set.
 
         Whoever finds the bucket not empty takes all he asks for, and the next ones wait until it
         is paid: so ``count`` may be larger than the bucket.
@@ -60,7 +60,7 @@ class Pace:
                     self._tokens -= count
                     return
                 self._changed.wait(min(missing, _LOOK_SECONDS))
-        raise StoppedError
+        raise SendingStoppedError
 
     def _missing_seconds(self) -> float:
         self._refill()

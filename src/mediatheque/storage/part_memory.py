@@ -174,9 +174,9 @@ class PartBuffer:
         """Put bytes before ``start``."""
         await self._place.keep(position, memoryview(piece))
 
-    def content(self, start: int = 0) -> memoryview:
-        """Return what was filled in, from ``start`` on. For a thread, and raises what it says."""
-        return self._place.content()[start : self.filled]
+    def content(self) -> memoryview:
+        """Return what was filled in. For a thread, and raises what the disk says, if it is one."""
+        return self._place.content()[: self.filled]
 
     def pass_on(self) -> memoryview:
         """Return what was filled in, and free what it took once nobody looks at it any more."""

@@ -172,8 +172,8 @@ class S3Appender:
         if upload is None:
             upload = MultipartUpload.begin(self._bucket, self._key, self._target.content_type)
             self._uploads[self._key] = upload
-        fresh = _crc(part.content(part.start))
         content = part.content()
+        fresh = _crc(content[part.start :])
         etag = upload.send_part(
             number, content, crc64nvme=_crc(content) if part.start else fresh, give_up=self._give_up
         )
@@ -202,7 +202,7 @@ class S3Appender:
         self._advance(crc64nvme, size)
 
     def _put_tail(self, key: str, part: PartBuffer) -> str:
-        content = part.content(part.start)
+        content = part.content()[part.start :]
         crc64nvme = _crc(content)
         self._bucket.put(key, SEGMENT_TYPE, content, crc64nvme=crc64nvme, give_up=self._give_up)
         return crc64nvme

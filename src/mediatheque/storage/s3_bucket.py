@@ -27,7 +27,7 @@ from obstore.store import S3Store as ObstoreS3
 from urllib3.exceptions import HTTPError
 
 from mediatheque.storage.concurrency import Concurrency
-from mediatheque.storage.pace import UNLIMITED, Pace, StoppedError
+from mediatheque.storage.pace import UNLIMITED, Pace, SendingStoppedError
 from mediatheque.storage.remote import CLIENT_OPTIONS, RETRIES
 from mediatheque.storage.s3_answers import read_body, within
 from mediatheque.storage.s3_deadline import check_in_time
@@ -248,7 +248,7 @@ class S3Bucket:
         """Send ``body`` with its checksum, which the store verifies; return the ETag. Blocks.
 
         Passing troubles are waited out, five tries in about half a minute, unless ``give_up`` is
-        set meanwhile: then StoppedError. Otherwise raises what ``s3_errors`` understands.
+        set meanwhile: then SendingStoppedError. Otherwise raises what ``s3_errors`` understands.
         """
 
         def pieces() -> Iterator[memoryview]:
@@ -304,7 +304,7 @@ class S3Bucket:
                 if not is_passing(error):
                     raise
                 if give_up.wait(wait_seconds * random.uniform(0.75, 1.25)):  # noqa: S311
-                    raise StoppedError from error
+                    raise SendingStoppedError from error
         return in_slot()
 
     def _fetch_once(

@@ -81,7 +81,11 @@ def _completed(parts: Sequence[Segment]) -> Segment:
 
 
 def plan_parts(segments: Sequence[Segment]) -> list[Piece]:
-    """Return the parts of one object, in order; those that are sent have less than 10 MiB."""
+    """Return the parts of one object, in order; those that are sent have less than 10 MiB.
+
+    What it says of some segments must be the same in every release: how many they are is in the
+    numbers that the parts behind them have got, of uploads that are under way.
+    """
     return [part for large in _parts(segments) for part in _in_copyable_pieces(large)]
 
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.multipart import KeptPart, MultipartUpload
-from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.pace import SendingStoppedError
 from mediatheque.storage.part_buffers import PartBuffers
 from mediatheque.storage.part_sizes import PART_BYTES, part_bytes
 from mediatheque.storage.s3_bucket import S3Bucket
@@ -179,7 +179,7 @@ class S3Sender:
                     buffer = self._buffers.take(step)
                     taken.callback(self._buffers.give_back, buffer)
                     if self._sending.stop.is_set():
-                        raise StoppedError
+                        raise SendingStoppedError
                     content = memoryview(buffer)[: size - start]
                     crc64nvme = self._read(content, start)
                     kept = self._kept.get(number)

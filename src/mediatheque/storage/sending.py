@@ -42,7 +42,7 @@ class Sending(Protocol):
 
     @property
     def stop(self) -> threading.Event:
-        """Set to make the call raise StoppedError soon. May be shared by many sendings."""
+        """Set to make the call raise SendingStoppedError soon. May be shared by many sendings."""
 
     async def begun(self, upload_id: str) -> None:
         """Keep the id of a new multipart upload; it is durable when this returns.

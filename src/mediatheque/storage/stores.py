@@ -85,11 +85,11 @@ class Store(IntakeStore, Protocol):
         waited out, half a minute for each request.
 
         Raises SourceChangedError, with nothing left behind, when the file changed while it was
-        read; SourceReadError when it cannot be read; StoppedError soon after ``sending.stop`` was
-        set; StorageFullError or UnavailableError. All but the first leave a multipart upload
-        behind, to be continued, or removed by ``abandon``. A cancelled call waits until nothing
-        reads the source any more, which setting ``stop`` first makes soon; there may be an object
-        then.
+        read; SourceReadError when it cannot be read; SendingStoppedError soon after
+        ``sending.stop`` was set; StorageFullError or UnavailableError. All but the first leave a
+        multipart upload behind, to be continued, or removed by ``abandon``. A cancelled call waits
+        until nothing reads the source any more, which setting ``stop`` first makes soon; there may
+        be an object then.
         """
 
     async def abandon(self, key: str, upload_id: str) -> None:

@@ -20,7 +20,7 @@ from mediatheque.domain.sync_plan import BucketEntry
 from mediatheque.storage import folder_tree
 from mediatheque.storage.folder_mirror import FolderMirror
 from mediatheque.storage.mirrors import BlockedError, Put, UnstorableError
-from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.pace import SendingStoppedError
 from mediatheque.storage.sending import SourceChangedError
 from tests.support.restricted import without_privileges
 from tests.support.sending import Recorder, open_source
@@ -153,7 +153,7 @@ async def test_large_files_are_sent_at_their_pace_and_stop_when_asked(
     stopped.stop.set()
 
     with open_source(tmp_path / "large") as source:
-        with pytest.raises(StoppedError):
+        with pytest.raises(SendingStoppedError):
             await mirror.send(source, b"stopped", "", stopped)
         stored = await mirror.send(source, b"large", "", sending)
 

@@ -13,7 +13,7 @@ from mediatheque.domain.errors import MediathequeError, StorageFullError, Unavai
 from mediatheque.storage import durable as disk
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.local import INCOMING, LocalStore
-from mediatheque.storage.pace import Pace, StoppedError
+from mediatheque.storage.pace import Pace, SendingStoppedError
 from mediatheque.storage.sending import SourceChangedError
 from tests.support.sending import KEY, Recorder, send
 from tests.support.stores import get, keys, put
@@ -313,7 +313,7 @@ async def test_only_what_a_sparse_file_occupies_must_fit(tmp_path: Path) -> None
     sending = Recorder()
     sending.on_advance = lambda _: sending.stop.set()
 
-    with pytest.raises(StoppedError):
+    with pytest.raises(SendingStoppedError):
         await send(store, source, sending=sending)
 
     assert list((tmp_path / "objects" / INCOMING).iterdir()) == []

@@ -22,7 +22,7 @@ from mediatheque.domain.sync_plan import BucketEntry
 from mediatheque.storage import s3_answers, s3_bucket
 from mediatheque.storage.mirror_opening import Mirrors
 from mediatheque.storage.mirrors import BlockedError, Refused, UnorderedError
-from mediatheque.storage.pace import StoppedError
+from mediatheque.storage.pace import SendingStoppedError
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.s3_keys import S3Keys
 from mediatheque.storage.s3_mirror import S3Mirror, _each_once, _in_order
@@ -527,6 +527,6 @@ async def test_a_put_in_trouble_is_not_tried_again_once_it_is_given_up(
     while not proxy.count("^PUT"):
         await asyncio.sleep(0.01)
     given_up.set()
-    with pytest.raises(StoppedError):
+    with pytest.raises(SendingStoppedError):
         await asyncio.wait_for(putting, 10)
     assert proxy.count("^PUT") == 1

@@ -15,7 +15,7 @@ import pytest
 from mediatheque.domain.errors import MediathequeError, StorageFullError, UnavailableError
 from mediatheque.storage import s3_bucket
 from mediatheque.storage.digest import Digest
-from mediatheque.storage.pace import Pace, StoppedError
+from mediatheque.storage.pace import Pace, SendingStoppedError
 from mediatheque.storage.s3 import S3Store
 from mediatheque.storage.s3_bucket import S3Bucket
 from mediatheque.storage.sending import SourceChangedError
@@ -85,7 +85,7 @@ async def stop_with_three_parts(
                 await asyncio.sleep(0.01)
         sending.stop.set()
         started = time.monotonic()
-        with pytest.raises(StoppedError):
+        with pytest.raises(SendingStoppedError):
             await begun
         assert time.monotonic() - started < 20
     assert sending.total == 3 * PART
@@ -379,7 +379,7 @@ async def test_a_slow_file_does_not_keep_a_quick_one_from_being_sent(
 
     assert not waiting.done()
     sending.stop.set()
-    with pytest.raises(StoppedError):
+    with pytest.raises(SendingStoppedError):
         await waiting
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mediatheque.storage.pace import Pace, StoppedError
+from mediatheque.storage.pace import Pace, SendingStoppedError
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -65,7 +65,7 @@ def test_whoever_waits_stops_soon() -> None:
     stopping.start()
 
     started = time.monotonic()
-    with pytest.raises(StoppedError):
+    with pytest.raises(SendingStoppedError):
         pace.wait(1, stop)
 
     assert time.monotonic() - started < 1
@@ -76,7 +76,7 @@ def test_nobody_starts_after_a_stop() -> None:
     stop = threading.Event()
     stop.set()
 
-    with pytest.raises(StoppedError):
+    with pytest.raises(SendingStoppedError):
         Pace().wait(1, stop)
 
 

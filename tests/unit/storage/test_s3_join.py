@@ -113,3 +113,16 @@ async def test_of_calls_that_are_made_together_all_have_ended_when_one_has_faile
     with pytest.raises(LookupError):
         await some_at_once(functools.partial(call, number) for number in range(20))
     assert ended == [0, 2, 3, 4, 5, 6, 7]
+
+
+def test_uploads_that_an_earlier_release_began_are_joined_by_the_same_plan() -> None:
+    sizes = (3 * MIB, 9 * MIB, MIB, MIB, 20 * MIB, 5 * MIB + 77, 1)
+
+    assert plan_parts(segments_of(sizes)) == [
+        (Range("s0", 0, 3 * MIB), Range("s1", 0, 2 * MIB)),
+        (Range("s1", 2 * MIB, 9 * MIB),),
+        (Range("s2", 0, MIB), Range("s3", 0, MIB), Range("s4", 0, 3 * MIB)),
+        (Range("s4", 3 * MIB, 20 * MIB),),
+        (Range("s5", 0, 5 * MIB + 77),),
+        (Range("s6", 0, 1),),
+    ]

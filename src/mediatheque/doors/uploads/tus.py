@@ -57,6 +57,8 @@ async def create(
             await bodies.pass_over(request, limit=upload.length)
         elif first is not None:
             upload = await _append(request, services, bodies, upload_id, first)
+    except DisconnectedError:
+        raise
     except MediathequeError as error:
         # There is an upload now, and its client has no other way to learn where.
         raise await _refusal(request, services, upload_id, error, headers=location) from error
@@ -70,6 +72,8 @@ async def append(
     said = read_append(request)
     try:
         upload = await _append(request, services, bodies, upload_id, said)
+    except DisconnectedError:
+        raise
     except MediathequeError as error:
         if isinstance(error, UploadCompleteError) and said.size == 0:
             upload = await services.resumable_uploads.peek(resolve_principal(), upload_id)
@@ -111,10 +115,8 @@ async def _refusal(
     error: MediathequeError,
     *,
     headers: Mapping[str, str] | None = None,
-) -> Exception:
+) -> ProtocolError:
     """Return what to raise when bytes were not all taken: why, and where the upload is now."""
-    if isinstance(error, DisconnectedError):
-        return error
     plain = answer_error(request, error)
     told = {**plain.headers, **(headers or {})}
     with suppress(MediathequeError):  # there is none, or it cannot be seen now
