@@ -14,6 +14,7 @@ from mediatheque.domain.intakes import Intake, Segment
 from mediatheque.storage import keys
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import Appended, Hasher
+from mediatheque.storage.one_behind import OneBehind
 from mediatheque.storage.part_sizes import part_bytes
 from mediatheque.storage.segments import (
     MOST_TAILS,
@@ -49,7 +50,7 @@ class ObjectAppender:
         self._room = part_bytes(None, self._filling) - sum(tail.size for tail in self._tails)
         self._key = ""
         self._writer: ObjectWriter | None = None
-        self._finishing: asyncio.Task[None] | None = None
+        self._finishing = OneBehind()
         self._made: set[str] = set()
         self._flushed: set[str] = set()
         self._closed = False
@@ -74,7 +75,7 @@ class ObjectAppender:
     async def flush(self) -> Appended:
         """See ``Appender.flush``."""
         await self._finish()
-        await self._finished()
+        await self._finishing.wait()
         await self._feed_digests()
         if len(self._tails) > MOST_TAILS:
             await self._merge(first_to_merge(self._tails))
@@ -101,9 +102,7 @@ class ObjectAppender:
         await asyncio.shield(self._let_go())
 
     async def _let_go(self) -> None:
-        if self._finishing is not None:
-            await asyncio.wait([self._finishing])
-            self._finishing.exception()
+        await self._finishing.end()
         if self._writer is not None:
             await self._writer.abort()
         for key in self._made - self._flushed:
@@ -130,7 +129,7 @@ class ObjectAppender:
 
     async def _finish(self) -> None:
         """Start to finish the object that is being filled, as soon as the one before it is."""
-        await self._finished()
+        await self._finishing.wait()
         if self._writer is None:
             return
         completes = not self._room
@@ -138,17 +137,12 @@ class ObjectAppender:
             self._filling += 1
             self._room = part_bytes(None, self._filling)
         committing = self._commit(self._writer, self._key, completes=completes)
-        self._finishing, self._writer = asyncio.create_task(committing), None
+        self._writer = None
+        self._finishing.start(committing)
         if completes and self._tails:
             # They are merged, which takes memory: who waited for that with an object begun, and
             # memory taken for it, could wait for ever.
-            await self._finished()
-
-    async def _finished(self) -> None:
-        if self._finishing is not None:
-            # A cancelled caller must not lose sight of a writer that is at work.
-            await asyncio.shield(self._finishing)
-            self._finishing = None
+            await self._finishing.wait()
 
     async def _commit(self, writer: ObjectWriter, key: str, *, completes: bool) -> None:
         try:

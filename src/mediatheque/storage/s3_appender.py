@@ -18,6 +18,7 @@ from mediatheque.storage import keys
 from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import Appended, Target
 from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.one_behind import OneBehind
 from mediatheque.storage.part_memory import PartBuffer, PartMemory
 from mediatheque.storage.part_sizes import part_bytes
 from mediatheque.storage.s3_bucket import S3Bucket
@@ -57,7 +58,7 @@ class S3Appender:
         self._number = first_number(self._before, expected=target.expected)
         self._part: PartBuffer | None = None
         self._uploads: dict[str, MultipartUpload] = {}  # of runs, by their key
-        self._sending: asyncio.Task[None] | None = None
+        self._sending = OneBehind()
         self._give_up = threading.Event()
         self._made: set[str] = set()
         self._flushed: set[str] = set()
@@ -77,7 +78,7 @@ class S3Appender:
         """See ``Appender.flush``."""
         if self._part is not None and self._part.filled >= SMALLEST_PART:
             await self._hand_over()
-        await self._sent()
+        await self._sending.wait()
         if self._part is not None:
             await self._keep_tail()
         return await self.checkpoint()
@@ -104,9 +105,7 @@ class S3Appender:
         await asyncio.shield(self._let_go())
 
     async def _let_go(self) -> None:
-        if self._sending is not None:
-            await asyncio.wait([self._sending])
-            self._sending.exception()
+        await self._sending.end()
         self._release()
         # What cannot be removed only takes room: it was never recorded.
         for key in self._uploads.keys() - self._flushed:
@@ -120,14 +119,14 @@ class S3Appender:
         if self._number > MOST_RUN_PARTS:
             await self._begin_run()
         # Tails go with the part that is on its way, if there is one.
-        tails = [] if self._sending is not None else self._tails
+        tails = [] if self._sending.busy else self._tails
         start = sum(tail.size for tail in tails)
         usual = min(part_bytes(None, self._number), _LARGEST_PART)
         capacity = max(usual, start + SMALLEST_PART)
         return await self._memory.buffer(capacity, start=start)
 
     async def _begin_run(self) -> None:
-        await self._sent()
+        await self._sending.wait()
         self._before, self._parts = (*self._before, *self._parts), []
         self._key, self._number = self._new_key(), 1
 
@@ -141,17 +140,11 @@ class S3Appender:
 
     async def _hand_over(self) -> None:
         """Start to send the part that is being filled, as soon as the one before it has arrived."""
-        await self._sent()
+        await self._sending.wait()
         assert self._part is not None
         part, self._part = self._part, None
-        self._sending = asyncio.create_task(self._send(part, self._number))
+        self._sending.start(self._send(part, self._number))
         self._number += 1
-
-    async def _sent(self) -> None:
-        if self._sending is not None:
-            # A cancelled caller must not lose sight of a thread that reads the part's memory.
-            await asyncio.shield(self._sending)
-            self._sending = None
 
     async def _send(self, part: PartBuffer, number: int) -> None:
         try:
@@ -183,8 +176,8 @@ class S3Appender:
         """Make an object of what has been filled in, and give its memory back."""
         assert self._part is not None
         part, self._part = self._part, None
-        self._sending = asyncio.create_task(self._send_tail(part))
-        await self._sent()
+        self._sending.start(self._send_tail(part))
+        await self._sending.wait()
         if len(self._tails) > MOST_TAILS:
             await self._merge(first_to_merge(self._tails))
 

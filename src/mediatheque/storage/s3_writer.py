@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mediatheque.domain.errors import MediathequeError, TooLargeError
 from mediatheque.storage.digest import Digest
 from mediatheque.storage.multipart import MultipartUpload
+from mediatheque.storage.one_behind import OneBehind
 from mediatheque.storage.part_gatherer import Gathered, PartGatherer
 from mediatheque.storage.part_memory import PartMemory
 from mediatheque.storage.part_sizes import MOST_PARTS, part_bytes
@@ -42,7 +43,7 @@ class S3Writer:
         )
         self._number = 1
         self._upload: MultipartUpload | None = None
-        self._sending: asyncio.Task[None] | None = None
+        self._sending = OneBehind()
         self._give_up = threading.Event()
         self._published = False
         self._closed = False
@@ -55,9 +56,9 @@ class S3Writer:
 
     async def commit(self) -> Stored:
         """See ``ObjectWriter.commit``. The store has verified every byte and the whole."""
-        await self._sent()
-        self._sending = asyncio.create_task(self._publish())
-        await self._sent()
+        await self._sending.wait()
+        self._sending.start(self._publish())
+        await self._sending.wait()
         self._closed = True
         digest = self._digest
         return Stored(self._key, digest.size, digest.crc64nvme, digest.blake3)
@@ -73,23 +74,15 @@ class S3Writer:
 
     async def _let_go(self) -> None:
         self._gatherer.release()
-        if self._sending is not None:
-            await asyncio.wait([self._sending])
-            self._sending.exception()
+        await self._sending.end()
         with contextlib.suppress(MediathequeError):  # what stays is swept
             await self._bucket.run(self._remove)
 
     async def _hand_over(self) -> None:
         """Start to send the full part as soon as the one before it has arrived."""
-        await self._sent()
-        self._sending = asyncio.create_task(self._send(self._gatherer.take(), self._number))
+        await self._sending.wait()
+        self._sending.start(self._send(self._gatherer.take(), self._number))
         self._number += 1
-
-    async def _sent(self) -> None:
-        if self._sending is not None:
-            # A cancelled caller must not lose sight of a thread that reads the part's memory.
-            await asyncio.shield(self._sending)
-            self._sending = None
 
     async def _send(self, part: Gathered, number: int) -> None:
         try:
