@@ -22,7 +22,7 @@ from mediatheque.domain.errors import (
     MediathequeError,
     UnavailableError,
 )
-from mediatheque.domain.intakes import Intake
+from mediatheque.domain.intakes import NO_BYTES_CRC64NVME, Intake
 from mediatheque.domain.media import Media
 from mediatheque.domain.resumable_uploads import (
     Concatenation,
@@ -37,6 +37,7 @@ from mediatheque.services.held_intake import HeldIntake, HoldLostError
 from mediatheque.services.processing import ProcessingService
 from mediatheque.services.uploads import UploadService
 from mediatheque.storage import keys
+from mediatheque.storage.digest import RunningCrc
 from mediatheque.storage.intakes import Target
 from mediatheque.storage.stores import Store
 from mediatheque.telemetry import metrics
@@ -207,10 +208,17 @@ class ResumableFinisher:
         if not upload.digests:
             return
         promised = PromisedDigests({n: bytes.fromhex(text) for n, text in upload.digests.items()})
+        crc = RunningCrc(NO_BYTES_CRC64NVME)
         async for piece in self._store.read(key):
             await asyncio.to_thread(promised.update, piece)
+            await asyncio.to_thread(crc.update, piece)
         if promised.broken is None:
             return
+        if crc.value != held.intake.crc64nvme:
+            raise UnavailableError(
+                "The store gave back other bytes than were received, so they could not be compared "
+                "with the digest of the whole. They are kept; try again."
+            )
         async with self._database.begin() as transaction:
             await self.give_up_in(transaction, held, upload)
             await resumable_uploads.remove(transaction, [upload.id])

@@ -147,6 +147,22 @@ async def test_the_digest_of_the_whole_is_checked_again_after_a_crash(
     await is_kept(stage, upload)
 
 
+async def test_bytes_that_are_damaged_when_they_are_read_to_be_checked_are_kept(
+    stage: ResumableStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await stage.create(6, digests={"crc32": f"{0x4B8E39EF:08x}"})  # of abcdef
+
+    async def damaged(*_: object) -> AsyncIterator[bytes]:
+        yield b"abcxef"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "read", damaged)
+        with pytest.raises(UnavailableError, match="They are kept"):
+            await stage.append(upload, b"abcdef")
+
+    await is_kept(stage, upload)
+
+
 async def test_on_s3_a_finish_is_done_again_and_leaves_nothing(
     database: Database, seaweedfs: SeaweedFS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
