@@ -16,7 +16,7 @@ from uuid import UUID
 
 from mediatheque.catalog import intakes
 from mediatheque.catalog.connections import DatabaseUnavailableError
-from mediatheque.catalog.database import Database
+from mediatheque.catalog.database import Database, Transaction
 from mediatheque.catalog.group_commit import GroupCommit
 from mediatheque.catalog.intakes import Acknowledgement
 from mediatheque.domain.errors import ConflictError, UnavailableError
@@ -172,6 +172,18 @@ class HeldIntake:
             raise _lost()
         self._now_has(appended)
         self.intake = replace(self.intake, touched_at=touched_at)
+
+    @contextlib.asynccontextmanager
+    async def ending(self) -> AsyncIterator[Transaction]:
+        """Run a transaction that removes the intake, and with it the hold.
+
+        Raises HoldLostError, and what ``Database.begin`` raises.
+        """
+        async with self._database.begin() as transaction:
+            if not await intakes.still_held(transaction, self.intake.id, self.holder):
+                raise _lost()
+            yield transaction
+        self.released = True
 
     async def end_appending(self) -> None:
         """Let the store close what is appended to, as it must before it joins it; keep the hold."""

@@ -107,22 +107,35 @@ class ResumableFinisher:
         await self._uploads.delete_objects([key for key in left if keys.is_original(key)])
         await self._clear_staging(upload)
 
-    async def give_up_in(
-        self, transaction: Transaction, held: HeldIntake, upload: ResumableUpload
+    async def give_up(
+        self, held: HeldIntake, upload: ResumableUpload, *, expired: bool = False
     ) -> None:
-        """Let go of the bytes of an upload and of its parts, which go with it, and of the hold.
+        """Remove an upload with its bytes, and its parts, which go with it, under its hold.
 
-        What becomes of its own row the caller says; ``clear`` removes the objects once that is
-        committed. Raises ConflictError for a part of another upload, and HoldLostError.
+        Of one that has ``expired`` the address stays a while, to say so. Raises ConflictError for
+        a part of another upload, and HoldLostError.
         """
-        await self._end_intakes(transaction, held, upload)
-        # It may have become a part just now.
-        locked = await resumable_uploads.lock(transaction, [upload.id], lifetime=timedelta())
-        if locked[upload.id].final_id is not None:
-            raise ConflictError("The upload is a part of another one, and goes with that.")
-        await resumable_uploads.remove(transaction, upload.parts)
+        async with held.ending() as transaction:
+            await self._remove_intakes(transaction, upload)
+            # It may have become a part just now.
+            locked = await resumable_uploads.lock(transaction, [upload.id], lifetime=timedelta())
+            if locked[upload.id].final_id is not None:
+                raise ConflictError("The upload is a part of another one, and goes with that.")
+            await resumable_uploads.remove(transaction, upload.parts)
+            if expired:
+                await resumable_uploads.change(
+                    transaction,
+                    [upload.id],
+                    state=ResumableState.EXPIRED,
+                    parts=[],
+                    idempotency_key=None,
+                )
+            else:
+                await resumable_uploads.remove(transaction, [upload.id])
+        metrics.UPLOADS.labels("discarded").inc()
+        await self._clear(upload, held.intake)
 
-    async def clear(self, upload: ResumableUpload, intake: Intake) -> None:
+    async def _clear(self, upload: ResumableUpload, intake: Intake) -> None:
         """Remove all bytes of an upload whose rows are gone. The janitor does what fails here."""
         in_parts = {(one.object_key, one.part.upload_id) for one in intake.segments if one.part}
         with contextlib.suppress(MediathequeError):
@@ -154,8 +167,8 @@ class ResumableFinisher:
             held.intake, _staged(upload, file_id), content_type=_ANY_BYTES
         )
         await self._check_digests(held, upload, joined.key)
-        async with self._database.begin() as transaction:
-            await self._end_intakes(transaction, held, upload)
+        async with held.ending() as transaction:
+            await self._remove_intakes(transaction, upload)
             file = await find_pending(transaction, file_id)
             staged = await uploads.stage(
                 transaction,
@@ -167,7 +180,6 @@ class ResumableFinisher:
             if not staged:
                 raise ConflictError("The file is being confirmed; its bytes cannot be changed now.")
             await resumable_uploads.change(transaction, [upload.id], state=ResumableState.COMPLETE)
-        held.released = True
         if file.staged_key is not None:
             await self._uploads.delete_objects([file.staged_key])
         await self._clear_staging(upload)
@@ -219,42 +231,31 @@ class ResumableFinisher:
                 "The store gave back other bytes than were received, so they could not be compared "
                 "with the digest of the whole. They are kept; try again."
             )
-        async with self._database.begin() as transaction:
-            await self.give_up_in(transaction, held, upload)
-            await resumable_uploads.remove(transaction, [upload.id])
-        held.released = True
-        metrics.UPLOADS.labels("discarded").inc()
-        await self.clear(upload, held.intake)
+        await self.give_up(held, upload)
         raise DigestError(
             f"The {promised.broken} of the upload is not what was promised of the whole. Nothing "
             "of it was kept; send it again."
         )
 
     async def _record(self, held: HeldIntake, upload: ResumableUpload, media: Media) -> None:
-        async with self._database.begin() as transaction:
-            await self._end_intakes(transaction, held, upload)
+        async with held.ending() as transaction:
+            await self._remove_intakes(transaction, upload)
             await medias.add(transaction, media)
             await self._complete_in(transaction, upload, media)
             await self._processing.probe_in(transaction, _creator(upload), [media])
-        held.released = True
 
     async def _record_existing(
         self, held: HeldIntake, upload: ResumableUpload, existing: Media
     ) -> None:
-        async with self._database.begin() as transaction:
-            await self._end_intakes(transaction, held, upload)
+        async with held.ending() as transaction:
+            await self._remove_intakes(transaction, upload)
             if not await medias.hold(transaction, [existing.id]):
                 raise UnavailableError(
                     f"The resource {existing.resource} was deleted just now. Try again."
                 )
             await self._complete_in(transaction, upload, existing)
-        held.released = True
 
-    async def _end_intakes(
-        self, transaction: Transaction, held: HeldIntake, upload: ResumableUpload
-    ) -> None:
-        if not await intakes.still_held(transaction, upload.id, held.holder):
-            raise HoldLostError("Another request works on the upload. Ask where it is.")
+    async def _remove_intakes(self, transaction: Transaction, upload: ResumableUpload) -> None:
         for one in (upload.id, *upload.parts):
             await intakes.remove(transaction, one)
 

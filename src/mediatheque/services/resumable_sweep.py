@@ -8,7 +8,7 @@ from uuid import UUID
 from mediatheque.catalog import resumable_uploads
 from mediatheque.catalog.database import Database
 from mediatheque.domain.errors import MediathequeError
-from mediatheque.domain.resumable_uploads import ResumableState, ResumableUpload
+from mediatheque.domain.resumable_uploads import ResumableUpload
 from mediatheque.services.held_intake import HeldIntake
 from mediatheque.services.intake import IntakeService
 from mediatheque.services.resumable_finish import ResumableFinisher
@@ -89,18 +89,8 @@ class ResumableSweeper:
         upload = await self._find(held.intake.id)
         if upload is None:
             return
-        async with self._database.begin() as transaction:
-            await self._finisher.give_up_in(transaction, held, upload)
-            await resumable_uploads.change(
-                transaction,
-                [upload.id],
-                state=ResumableState.EXPIRED,
-                parts=[],
-                idempotency_key=None,
-            )
-        held.released = True
+        await self._finisher.give_up(held, upload, expired=True)
         log.info("upload expired", upload=str(upload.id), size=upload.size)
-        await self._finisher.clear(upload, held.intake)
 
     async def _find(self, upload_id: UUID) -> ResumableUpload | None:
         async with self._database.read() as connection:

@@ -234,7 +234,7 @@ class ResumableUploadService:
             async with self._intake.hold(
                 upload.id, patience=_PATIENCE_SECONDS, insist=True
             ) as held:
-                await self._give_up(held, upload)
+                await self._finisher.give_up(held, upload)
         except IntakeGoneError:  # it takes no bytes any more: only its address is left
             async with self._database.begin() as transaction:
                 await resumable_uploads.remove(transaction, [upload.id])
@@ -370,11 +370,3 @@ class ResumableUploadService:
             touched_at=touched_at,
             expires_at=touched_at + self._lifetime,
         )
-
-    async def _give_up(self, held: HeldIntake, upload: ResumableUpload) -> None:
-        async with self._database.begin() as transaction:
-            await self._finisher.give_up_in(transaction, held, upload)
-            await resumable_uploads.remove(transaction, [upload.id])
-        held.released = True
-        metrics.UPLOADS.labels("discarded").inc()
-        await self._finisher.clear(upload, held.intake)

@@ -105,7 +105,7 @@ async def test_what_giving_up_leaves_behind_the_janitor_removes(
 ) -> None:
     upload = await stage.append(await stage.create(6), b"abc")
     with (
-        ending_in(monkeypatch, ResumableFinisher, "clear", after=False),
+        ending_in(monkeypatch, ResumableFinisher, "_clear", after=False),
         pytest.raises(asyncio.CancelledError),
     ):
         await stage.terminate(upload)
@@ -159,14 +159,14 @@ async def test_one_that_cannot_expire_keeps_no_other_from_it(
 ) -> None:
     uploads = [await stage.append(await stage.create(6), b"abc") for _ in range(3)]
     await stage.age(*uploads)
-    whole = ResumableFinisher.give_up_in
+    whole = ResumableFinisher.give_up
 
-    async def defective(self: ResumableFinisher, *arguments: Any) -> None:
+    async def defective(self: ResumableFinisher, *arguments: Any, **options: Any) -> None:
         if arguments[-1].id == uploads[0].id:
             raise RuntimeError("a defect")
-        await whole(self, *arguments)
+        await whole(self, *arguments, **options)
 
-    monkeypatch.setattr(ResumableFinisher, "give_up_in", defective)
+    monkeypatch.setattr(ResumableFinisher, "give_up", defective)
     await stage.uploads.sweep()
     assert await states(stage, *uploads) == ["receiving", "expired", "expired"]
     monkeypatch.undo()
