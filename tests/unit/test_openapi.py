@@ -29,3 +29,24 @@ def test_it_names_what_the_console_asks_for(described: str) -> None:
 
     assert {"/library", "/library/{media_id}", "/library/changes", "/system"} <= set(found["paths"])
     assert found["components"]["schemas"]["LibraryItem"]["properties"]["tags"]["type"] == "array"
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "media_type"),
+    [
+        ("/medias/files/{name}", "post", "multipart/form-data"),
+        ("/api/file/{file_id}/content", "put", "*/*"),
+        ("/uploads/{upload_id}", "patch", "application/offset+octet-stream"),
+        ("/add_data/{video_id}", "post", "*/*"),
+    ],
+)
+def test_bytes_can_be_sent_from_the_page_that_shows_it(
+    described: str, path: str, method: str, media_type: str
+) -> None:
+    assert media_type in json.loads(described)["paths"][path][method]["requestBody"]["content"]
+
+
+@pytest.mark.parametrize("path", ["/medias/files/{name}", "/api/file/{file_id}/content"])
+def test_a_range_can_be_asked_for(described: str, path: str) -> None:
+    parameters = json.loads(described)["paths"][path]["get"]["parameters"]
+    assert "Range" in {each["name"] for each in parameters}

@@ -26,7 +26,7 @@ from mediatheque.doors.files.schemas import (
 from mediatheque.doors.http.bodies import BodyReader, parse_json
 from mediatheque.doors.http.digests import check_digests, sent_digests
 from mediatheque.doors.http.downloads import Download, content_disposition, is_safe_inline
-from mediatheque.doors.http.openapi import with_body, with_parameters
+from mediatheque.doors.http.openapi import BYTES, RANGE, with_body, with_parameters
 from mediatheque.doors.http.requests import AnyRequest, base_url, content_length, parse_pairs
 from mediatheque.doors.uploads import resumption
 from mediatheque.services import Services
@@ -144,7 +144,7 @@ async def remove_tags(
 @put(
     "/{file_id:str}/content",
     status_code=200,
-    operation_class=with_parameters(_SIGNATURE),
+    operation_class=with_body("*/*", BYTES, parameters=_SIGNATURE),
     summary="Send the bytes of an upload",
 )
 async def put_content(
@@ -170,7 +170,7 @@ async def put_content(
 @route(
     "/{file_id:str}/content",
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
-    operation_class=with_parameters(_SIGNATURE),
+    operation_class=with_parameters(_SIGNATURE, headers=RANGE),
     summary="Download a file",
 )
 async def get_content(request: AnyRequest, services: GivenServices, file_id: str) -> Download:

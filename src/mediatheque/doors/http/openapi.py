@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from litestar.openapi.spec import (
+    OpenAPIFormat,
     OpenAPIMediaType,
     OpenAPIType,
     Operation,
@@ -14,20 +15,32 @@ from litestar.openapi.spec import (
     Schema,
 )
 
+BYTES = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
+"""A body, or a field of a form, that is a file."""
+
+RANGE = {"Range": "Which bytes are wanted, as in bytes=0-99 (RFC 9110)."}
+"""What a download reads of its headers."""
+
 
 def with_parameters(
-    parameters: Mapping[str, str], *, schemas: Mapping[str, Schema] | None = None
+    parameters: Mapping[str, str],
+    *,
+    schemas: Mapping[str, Schema] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> type[Operation]:
     """Return the class of an operation with these query parameters: name and description.
 
-    They are texts, except for those that have one of ``schemas``.
+    They are texts, except for those that have one of ``schemas``. It also reads these headers.
     """
 
     @dataclass
     class WithParameters(Operation):
         def __post_init__(self) -> None:
-            declared = _declared(parameters, schemas=schemas or {})
-            self.parameters = [*(self.parameters or []), *declared]
+            self.parameters = [
+                *(self.parameters or []),
+                *_declared(parameters, schemas=schemas or {}),
+                *_declared(headers or {}, place="header"),
+            ]
 
     return WithParameters
 

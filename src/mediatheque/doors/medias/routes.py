@@ -24,7 +24,7 @@ from mediatheque.doors.http.downloads import (
     is_safe_inline,
 )
 from mediatheque.doors.http.multipart import FilePart, read_form
-from mediatheque.doors.http.openapi import with_body, with_parameters
+from mediatheque.doors.http.openapi import BYTES, RANGE, with_body, with_headers, with_parameters
 from mediatheque.doors.http.requests import (
     AnyRequest,
     base_url,
@@ -50,6 +50,16 @@ FILE_FIELDS = frozenset({"media", "file"})
 FORM_FIELDS = frozenset({"project_id", "key", "public"})
 
 
+_FORM = Schema(
+    type=OpenAPIType.OBJECT,
+    properties={
+        "media": BYTES,
+        "key": Schema(type=OpenAPIType.STRING),
+        "public": Schema(type=OpenAPIType.BOOLEAN),
+        "project_id": Schema(type=OpenAPIType.STRING),
+    },
+    required=["media"],
+)
 _STEPS = Schema(
     type=OpenAPIType.OBJECT,
     properties={
@@ -98,6 +108,7 @@ async def info(
 @route(
     ["/medias/files/{name:str}", "/medias/files/{name:str}/{key:str}"],
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    operation_class=with_headers(RANGE),
     summary="Download a media",
 )
 async def download(
@@ -123,6 +134,7 @@ async def download(
 @post(
     ["/medias/files/{name:str}", "/medias/files/{name:str}/{key:str}"],
     status_code=200,
+    operation_class=with_body("multipart/form-data", _FORM),
     summary="Upload a media",
 )
 async def upload(

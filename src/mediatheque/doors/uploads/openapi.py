@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIFormat, OpenAPIType, Operation, Schema
+from litestar.openapi.spec import Operation
 from msgspec import Struct
 
-from mediatheque.doors.http.openapi import with_body, with_headers
+from mediatheque.doors.http.openapi import BYTES, with_body, with_headers
 from mediatheque.doors.uploads import resumption_headers
 from mediatheque.doors.uploads.tus_requests import CONTENT_TYPE
 
@@ -30,7 +30,6 @@ _OF_CREATION = {
     "Idempotency-Key": "The same creation again, with the same key, is the same upload.",
 }
 _OFFSET = {"Upload-Offset": "How many bytes come before those of the body."}
-_BYTES = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 _ANSWERED = {
     "Location": "Where the upload is.",
     "Upload-Offset": "How many bytes have arrived.",
@@ -88,11 +87,11 @@ def refused(*statuses: int) -> Mapping[int, ResponseSpec]:
 
 
 CREATING: type[Operation] = with_body(
-    "*/*", _BYTES, required=False, headers={**_PROTOCOLS, **_OF_CREATION, **_OF_BYTES}
+    "*/*", BYTES, required=False, headers={**_PROTOCOLS, **_OF_CREATION, **_OF_BYTES}
 )
 APPENDING: type[Operation] = with_body(
     CONTENT_TYPE,
-    _BYTES,
+    BYTES,
     also=(resumption_headers.CONTENT_TYPE,),
     headers={**_PROTOCOLS, **_OFFSET, **_LENGTH, **_OF_BYTES},
 )
