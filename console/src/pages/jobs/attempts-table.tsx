@@ -14,13 +14,13 @@ export function AttemptsTable({ attempts, now }: { attempts: Attempt[]; now: num
     );
   }
   return (
-    <Table.ScrollContainer minWidth={420}>
+    <Table.ScrollContainer minWidth={300}>
       <Table aria-label="Attempts" verticalSpacing={6}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th w={36}>#</Table.Th>
             <Table.Th>Worker</Table.Th>
-            <Table.Th>Began</Table.Th>
+            <Table.Th visibleFrom="sm">Began</Table.Th>
             <Table.Th>Ran</Table.Th>
             <Table.Th>Ended</Table.Th>
           </Table.Tr>
@@ -30,7 +30,7 @@ export function AttemptsTable({ attempts, now }: { attempts: Attempt[]; now: num
             <Table.Tr key={attempt.number}>
               <Table.Td>{attempt.number}</Table.Td>
               <Table.Td>{attempt.worker}</Table.Td>
-              <Table.Td className={classes.short}>
+              <Table.Td className={classes.short} visibleFrom="sm">
                 <Time value={attempt.began} />
               </Table.Td>
               <Table.Td className={classes.short}>
