@@ -126,6 +126,10 @@ class _Exchange:
             field_value(headers, b"content-length") not in (None, "0")
             or field_value(headers, b"transfer-encoding") is not None
         )
+        # The server tells that a body has ended in a message of its own, for which nobody may wait
+        # any more. In HTTP/1 its last byte is known before.
+        size = field_value(headers, b"content-length") if self._is_http1 else None
+        self._body_size = int(size) if size is not None and size.isdecimal() else None
         # Such a client sends nothing before the server asks, which it does on the first receive.
         self._body_held_back = (field_value(headers, b"expect") or "").lower() == "100-continue"
 
@@ -137,7 +141,7 @@ class _Exchange:
         if message["type"] == "http.request":
             self.bytes_in += len(message.get("body", b""))
             self._count_now_and_then()
-            self._body_left = message.get("more_body", False)
+            self._body_left = message.get("more_body", False) and self.bytes_in != self._body_size
         else:
             self._body_left = False
             self.client_gone = self.client_gone or not self._finished

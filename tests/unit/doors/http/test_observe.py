@@ -237,6 +237,15 @@ async def test_lingering_ends_at_its_time_limit(monkeypatch: pytest.MonkeyPatch)
     assert exchange.finished
 
 
+async def test_an_error_waits_for_nothing_behind_the_last_byte_of_a_body() -> None:
+    exchange = Exchange([b"{}"], complete=False)  # whoever read it has not been told of its end
+    app = answering(404, read=1)
+    async with asyncio.timeout(1):
+        await run(app, exchange, method="POST", headers={"Content-Length": "2"})
+    assert exchange.received == 1
+    assert (b"connection", b"close") not in exchange.sent[0]["headers"]
+
+
 @pytest.mark.parametrize(
     ("pieces", "closes"), [([b"x"] * 3, False), ([b"x" * 9_000_000] * 2, True)]
 )
