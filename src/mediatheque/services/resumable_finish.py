@@ -221,9 +221,13 @@ class ResumableFinisher:
             return
         promised = PromisedDigests({n: bytes.fromhex(text) for n, text in upload.digests.items()})
         crc = RunningCrc(NO_BYTES_CRC64NVME)
+
+        def feed(piece: bytes) -> None:
+            promised.update(piece)
+            crc.update(piece)
+
         async for piece in self._store.read(key):
-            await asyncio.to_thread(promised.update, piece)
-            await asyncio.to_thread(crc.update, piece)
+            await asyncio.to_thread(feed, piece)
         if promised.broken is None:
             return
         if crc.value != held.intake.crc64nvme:
