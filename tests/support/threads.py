@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -26,7 +27,7 @@ def refuse_threads(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(threading.Thread, "start", refuse)
 
 
-async def no_thread(*_: object) -> None:
+def no_thread(*_: object) -> NoReturn:
     """Stand for what runs something in a thread, where none can be had."""
     raise UnavailableError("No thread can be had for this.")
 

@@ -19,6 +19,7 @@ from mediatheque.storage import durable, part_memory
 from mediatheque.storage.part_files import PartFiles
 from mediatheque.storage.part_memory import PartBuffer, PartMemory
 from mediatheque.storage.threads import Threads
+from tests.support.threads import no_thread
 
 MIB = 1 << 20
 CONTENT = random.Random(5).randbytes(MIB)
@@ -126,10 +127,6 @@ async def test_files_are_for_their_owner_have_no_names_and_are_closed(
 
 def no_more(*_arguments: Any, **_options: Any) -> Any:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-
-def no_thread(*_arguments: Any) -> Any:
-    raise UnavailableError("No thread can be had for this.")
 
 
 @pytest.mark.parametrize("trouble", ["no room", "no folder", "no descriptor", "no thread"])

@@ -23,6 +23,7 @@ from tests.support.proxy import Fault, Harm, Proxy, answer
 from tests.support.seaweedfs import SeaweedFS
 from tests.support.sending import KEY, Recorder, send
 from tests.support.stores import get, keys, open_s3, put
+from tests.support.threads import no_thread
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -388,11 +389,8 @@ async def test_parts_that_no_thread_can_send_keep_no_memory(
 ) -> None:
     path = write(tmp_path, TWO_PARTS)
 
-    def refuse(*_: object) -> None:
-        raise UnavailableError("No thread can be had for this.")
-
     with monkeypatch.context() as patch:
-        patch.setattr(S3Bucket, "submit", refuse)
+        patch.setattr(S3Bucket, "submit", no_thread)
         for _ in range(_BUFFERS + 1):
             with pytest.raises(UnavailableError, match="No thread"):
                 await asyncio.wait_for(send(store, path), 10)
